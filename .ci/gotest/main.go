@@ -1,0 +1,182 @@
+// Command gotest runs `go test` with the arguments it gets and says at the end
+// which tests were skipped and why, which `go test` without -v keeps to itself.
+// With BATON_NO_SKIP set, a skipped test is a failed one, but for those that
+// -short leaves to `make e2e`.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// event is one line of `go test -json`; see `go doc test2json`.
+type event struct {
+	Action  string
+	Package string
+	Test    string
+	Output  string
+	Elapsed float64
+}
+
+// skip is one skipped test and the reason it gave.
+type skip struct{ pkg, test, reason string }
+
+// report gathers the events of one run.
+type report struct {
+	out     io.Writer
+	verbose bool
+	short   bool
+	noSkip  bool
+	output  map[string][]string // what each test printed, by package and test
+	passed  int
+	failed  int
+	skips   []skip
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) int {
+	started := time.Now()
+	r := &report{
+		out:     os.Stdout,
+		verbose: slices.Contains(args, "-v"),
+		short:   slices.Contains(args, "-short"),
+		noSkip:  os.Getenv("BATON_NO_SKIP") != "",
+		output:  map[string][]string{},
+	}
+	err := r.goTest(ctx, args)
+	ok := r.verdict(time.Since(started))
+	if err != nil || !ok {
+		return 1
+	}
+	return 0
+}
+
+// goTest runs `go test -json` and reads its events while it runs. An interrupt
+// is passed on, so that tests end the processes they started.
+func (r *report) goTest(ctx context.Context, args []string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
+	cmd.Stderr = os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("open the pipe to go test: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start go test: %w", err)
+	}
+	lines := bufio.NewReader(stdout)
+	for {
+		line, err := lines.ReadString('\n')
+		r.line(line)
+		if err != nil {
+			return cmd.Wait()
+		}
+	}
+}
+
+func (r *report) line(line string) {
+	var e event
+	if json.Unmarshal([]byte(line), &e) != nil {
+		r.printf("%s", line)
+		return
+	}
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "output", "build-output":
+		r.keep(key, e)
+	case "fail":
+		r.fail(key, e)
+	case "skip":
+		r.skip(key, e)
+	case "pass":
+		if e.Test != "" {
+			r.passed++
+		}
+		delete(r.output, key)
+	}
+}
+
+// keep holds a test's output until it is known whether it failed, and prints a
+// package's own line ("ok …") at once.
+func (r *report) keep(key string, e event) {
+	packageLine := e.Test == "" && e.Action == "output"
+	noise := strings.Contains(e.Output, "[no test files]") || e.Output == "PASS\n" || strings.HasPrefix(e.Output, "coverage:")
+	switch {
+	case packageLine && noise:
+	case packageLine || r.verbose || e.Action == "build-output":
+		r.printf("%s", e.Output)
+	}
+	r.output[key] = append(r.output[key], e.Output)
+}
+
+func (r *report) fail(key string, e event) {
+	if e.Test != "" {
+		r.failed++
+	}
+	if !r.verbose && e.Test != "" {
+		r.printf("%s", strings.Join(r.output[key], ""))
+	}
+	delete(r.output, key)
+}
+
+func (r *report) skip(key string, e event) {
+	if e.Test != "" {
+		r.skips = append(r.skips, skip{e.Package, e.Test, reason(r.output[key])})
+	}
+	delete(r.output, key)
+}
+
+// reason is the text of t.Skip: the part after "file_test.go:12: ".
+func reason(output []string) string {
+	for _, line := range slices.Backward(output) {
+		if _, text, found := strings.Cut(line, ".go:"); found {
+			if _, text, found = strings.Cut(text, ": "); found {
+				return strings.TrimSpace(text)
+			}
+		}
+	}
+	return "no reason given"
+}
+
+// verdict prints the skips and the totals, and says whether the run may count as passed.
+func (r *report) verdict(took time.Duration) bool {
+	later, skipped := 0, 0
+	for _, s := range r.skips {
+		if r.short && strings.Contains(s.reason, "short") {
+			later++
+			continue
+		}
+		skipped++
+		r.printf("SKIP  %s %s: %s\n", s.pkg, s.test, s.reason)
+	}
+	r.printf("%d passed, %d failed, %d skipped in %s", r.passed, r.failed, skipped, took.Round(time.Second))
+	if later > 0 {
+		r.printf("; %d slow ones are left to `make e2e`", later)
+	}
+	r.printf("\n")
+	if r.noSkip && skipped > 0 {
+		r.printf("FAIL  BATON_NO_SKIP is set and %d tests were skipped\n", skipped)
+		return false
+	}
+	return r.failed == 0
+}
+
+func (r *report) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(r.out, format, args...)
+}

@@ -1,0 +1,110 @@
+# Everything a person or the CI does here is a target. `make` alone lists them.
+# `make run` and `make test` need Go and nothing else; what else is installed is used.
+
+BIN     := bin/baton
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+TOOL    := go tool -modfile=.ci/tools/go.mod
+GOTEST  := go run ./.ci/gotest/main.go
+RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+# compose (Docker) or local (plain processes): make up DRIVER=local
+DRIVER   ?= compose
+FUZZTIME ?= 60s
+PORT     ?= 8000
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+##@ First
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  \033[36m%-10s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: build ## Build and serve at http://localhost:8000 with the embedded store
+	@echo "==> http://localhost:$(PORT) is the console, ws://localhost:$(PORT)/ws/chat/ the service. Ctrl-C drains and stops."
+	@PORT=$(PORT) LOG_FORMAT=$${LOG_FORMAT:-text} ./$(BIN) serve
+
+.PHONY: demo
+demo: build ## A switch under load on this machine, without Docker
+	@scripts/demo.sh
+
+##@ Develop
+
+.PHONY: dev
+dev: ## Serve with hot reload
+	@mkdir -p .run/dev
+	@PORT=$(PORT) LOG_FORMAT=$${LOG_FORMAT:-text} $(TOOL) air
+
+.PHONY: build
+build: ## Build bin/baton, static, version and commit stamped
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./app
+
+.PHONY: test
+test: ## Run the tests; redis-server is used where it is installed
+	@$(GOTEST) -short $(RACE) -timeout 5m ./...
+	@.ci/scripttest -short
+
+.PHONY: lint
+lint: ## Vet, golangci-lint, govulncheck, shellcheck, shfmt, promtool, actionlint
+	@.ci/lint
+
+.PHONY: fuzz
+fuzz: ## Fuzz every fuzz target for FUZZTIME (60s)
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: e2e
+e2e: ## Run every test, the slow ones too: real Redis, Traefik, browser, Docker
+	@$(GOTEST) -p 1 -timeout 40m ./tests/...
+	@.ci/scripttest
+
+.PHONY: faults
+faults: ## Kill, pause and restart processes and Redis under load; nothing may be lost
+	@$(GOTEST) -p 1 -v -timeout 20m ./tests/faults/...
+
+.PHONY: bench
+bench: ## Cost of a message and of an idle connection, beside a plain Fiber server
+	@go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./tests/bench/...
+
+.PHONY: clean
+clean: ## Remove what was built
+	@rm -rf bin .run/dev
+
+##@ Operate (DRIVER=local for plain processes in place of compose)
+
+.PHONY: up
+up: ## Start the whole stack; returns when it serves
+	@scripts/stack.sh up --driver $(DRIVER)
+
+.PHONY: down
+down: ## Stop the whole stack
+	@scripts/stack.sh down --driver $(DRIVER)
+
+.PHONY: promote
+promote: ## Switch to the idle color, verify, retire the old one
+	@scripts/promote.sh --driver $(DRIVER)
+
+.PHONY: rollback
+rollback: ## Go back to the other color
+	@scripts/promote.sh rollback --driver $(DRIVER)
+
+.PHONY: status
+status: ## Say which color serves and how each one is
+	@scripts/promote.sh status --driver $(DRIVER)
+
+.PHONY: monitor
+monitor: ## Watch the stack in the terminal
+	@scripts/monitor.sh --driver $(DRIVER)
+
+.PHONY: logs
+logs: ## Follow the stack's logs
+	@scripts/stack.sh logs --driver $(DRIVER)
+
+.PHONY: load-test
+load-test: ## 5,000 Locust users through the front door
+	@scripts/loadtest/run.sh
