@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"runtime"
+)
+
+// Stamped by the linker: -ldflags "-X main.version=… -X main.commit=…".
+var (
+	version = "dev"
+	commit  = "none"
+)
+
+func runVersion(_ context.Context, args []string, std streams) int {
+	flags := flag.NewFlagSet("version", flag.ContinueOnError)
+	flags.SetOutput(std.err)
+	asJSON := flags.Bool("json", false, "print one JSON object")
+	if err := flags.Parse(args); err != nil {
+		return flagFailure(err)
+	}
+	if *asJSON {
+		_ = json.NewEncoder(std.out).Encode(map[string]string{"version": version, "commit": commit, "go": runtime.Version()})
+		return exitOK
+	}
+	_, _ = fmt.Fprintf(std.out, "baton %s (commit %s, %s)\n", version, commit, runtime.Version())
+	return exitOK
+}

@@ -1,0 +1,86 @@
+// Package config reads Baton's configuration from the environment, once, and
+// tells every mistake in it at once.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/joho/godotenv"
+)
+
+// Config is the whole configuration of one process, checked and typed.
+type Config struct {
+	Host  string
+	Port  int
+	Color string // "blue" or "green"
+
+	RedisURL        string // empty: the embedded store
+	SessionTTL      time.Duration
+	SessionIDFormat string // "uuid" or "token"
+
+	HeartbeatInterval time.Duration
+	IdleTimeout       time.Duration
+	MaxConnections    int // 0: no limit
+	MaxMessageBytes   int
+	MessageRate       int // messages a second, per connection; 0: off
+	ConnectRate       int // handshakes a second, per client address; 0: off
+
+	CommitTimeout time.Duration
+	DrainTimeout  time.Duration
+	DrainSpread   time.Duration
+
+	AllowedOrigins []string // "scheme://host[:port]", or one "*"
+	TrustedProxies []netip.Prefix
+
+	LogLevel  slog.Level
+	LogFormat string // "json" or "text"
+}
+
+// Error lists every variable that cannot be used, a line each.
+type Error struct{ Problems []string }
+
+func (e *Error) Error() string { return strings.Join(e.Problems, "\n") }
+
+// Load reads dotenv files (missing ones are no error; the environment wins)
+// and then the environment. An *Error tells all that is wrong at once.
+func Load(dotenv ...string) (Config, error) {
+	for _, file := range dotenv {
+		if err := godotenv.Load(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return Config{}, &Error{[]string{fmt.Sprintf("%s: cannot be read as KEY=value lines: %v", file, sanitize(err))}}
+		}
+	}
+	return FromEnv(os.Getenv)
+}
+
+// sanitize keeps a parser's complaint from repeating the line it complains of,
+// which may hold a secret.
+func sanitize(err error) string {
+	text, _, _ := strings.Cut(err.Error(), " near ")
+	text, _, _ = strings.Cut(text, "\"")
+	return strings.TrimSpace(text)
+}
+
+// FromEnv reads every variable through get. An empty value is the default.
+func FromEnv(get func(string) string) (Config, error) {
+	var c Config
+	var problems []string
+	for _, v := range variables() {
+		value := strings.TrimSpace(get(v.Name))
+		if value == "" {
+			value = v.Default
+		}
+		if err := v.parse(&c, value); err != nil {
+			problems = append(problems, fmt.Sprintf("%s=%q: %v", v.Name, v.shown(value), err))
+		}
+	}
+	if len(problems) > 0 {
+		return Config{}, &Error{problems}
+	}
+	return c, nil
+}

@@ -1,0 +1,146 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxCount bounds every count: what a 32-bit int can hold.
+const maxCount = 1<<31 - 1
+
+func oneOf(dst *string, s string, allowed ...string) error {
+	for _, a := range allowed {
+		if s == a {
+			*dst = s
+			return nil
+		}
+	}
+	return fmt.Errorf("must be %s", strings.Join(allowed, " or "))
+}
+
+func integer(dst *int, s string, low, high int) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < low || n > high {
+		return fmt.Errorf("must be a whole number from %d to %d", low, high)
+	}
+	*dst = n
+	return nil
+}
+
+func duration(dst *time.Duration, s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Millisecond || d > maxDuration {
+		return errors.New("must be a positive duration with a unit, at least 1ms, such as 500ms, 30s or 1h")
+	}
+	*dst = d
+	return nil
+}
+
+func host(dst *string, s string) error {
+	if strings.ContainsAny(s, "/ \t@?#[]") || (strings.Contains(s, ":") && net.ParseIP(s) == nil) {
+		return errors.New("must be a host name or an IP address, without port")
+	}
+	*dst = s
+	return nil
+}
+
+func level(dst *slog.Level, s string) error {
+	var name string
+	if err := oneOf(&name, strings.ToLower(s), "debug", "info", "warn", "error"); err != nil {
+		return err
+	}
+	return dst.UnmarshalText([]byte(name))
+}
+
+func redisURL(dst *string, s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return errors.New("must be a URL: redis://, rediss:// or unix:// (special characters in the password need %-encoding)")
+	}
+	switch u.Scheme {
+	case "redis", "rediss":
+		if u.Hostname() == "" {
+			return errors.New("needs a host, such as redis://127.0.0.1:6379/0")
+		}
+	case "unix":
+		if u.Path == "" {
+			return errors.New("needs the path of a socket, such as unix:///run/redis.sock")
+		}
+	default:
+		return errors.New("must begin with redis://, rediss:// or unix://")
+	}
+	*dst = s
+	return nil
+}
+
+// maskURL hides the user information and the query of a URL; what cannot be
+// parsed is hidden whole.
+func maskURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" {
+		return "***"
+	}
+	masked := u.Scheme + "://"
+	if u.User != nil {
+		masked += "***@"
+	}
+	masked += u.Host + u.Path
+	if u.RawQuery != "" || u.Opaque != "" || u.Fragment != "" {
+		masked += "?***"
+	}
+	return masked
+}
+
+func origins(dst *[]string, s string) error {
+	for _, item := range list(s) {
+		if item != "*" && !isOrigin(item) {
+			return fmt.Errorf("%q must be scheme://host[:port] without a path, or *", item)
+		}
+		*dst = append(*dst, strings.ToLower(item))
+	}
+	return nil
+}
+
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		strings.EqualFold(u.Scheme+"://"+u.Host, s)
+}
+
+func prefixes(dst *[]netip.Prefix, s string) error {
+	if s == "none" {
+		return nil
+	}
+	for _, item := range list(s) {
+		prefix, err := netip.ParsePrefix(item)
+		if err != nil {
+			addr, addrErr := netip.ParseAddr(item)
+			if addrErr != nil {
+				return fmt.Errorf("%q must be an IP address or a CIDR such as 10.0.0.0/8 (or none)", item)
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		*dst = append(*dst, prefix.Masked())
+	}
+	return nil
+}
+
+func list(s string) []string {
+	var items []string
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}

@@ -1,0 +1,70 @@
+package config
+
+import "time"
+
+// Variable is one environment variable as the documentation shows it.
+type Variable struct {
+	Name    string
+	Default string
+	Doc     string
+}
+
+type variable struct {
+	Variable
+	secret bool
+	parse  func(*Config, string) error
+}
+
+// shown is the value as an error may repeat it.
+func (v variable) shown(value string) string {
+	if v.secret {
+		return maskURL(value)
+	}
+	return value
+}
+
+// Variables lists every variable that Load reads, in the order of the documentation.
+func Variables() []Variable {
+	var list []Variable
+	for _, v := range variables() {
+		list = append(list, v.Variable)
+	}
+	return list
+}
+
+// PrivateRanges are the addresses that TRUSTED_PROXIES believes by default:
+// loopback, RFC 1918, link-local and unique local.
+const PrivateRanges = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,fc00::/7,fe80::/10"
+
+// maxDuration keeps every duration far from overflow.
+const maxDuration = 10 * 365 * 24 * time.Hour
+
+func variables() []variable {
+	def := func(name, value, doc string, parse func(*Config, string) error) variable {
+		return variable{Variable: Variable{name, value, doc}, parse: parse}
+	}
+	redis := def("REDIS_URL", "", "`redis://`, `rediss://` or `unix://`; empty: the embedded store, in process and gone at exit",
+		func(c *Config, s string) error { return redisURL(&c.RedisURL, s) })
+	redis.secret = true
+	return []variable{
+		def("HOST", "0.0.0.0", "address to listen on", func(c *Config, s string) error { return host(&c.Host, s) }),
+		def("PORT", "8000", "TCP port to listen on; 0 picks a free one", func(c *Config, s string) error { return integer(&c.Port, s, 0, 65535) }),
+		def("COLOR", "blue", "`blue` or `green`", func(c *Config, s string) error { return oneOf(&c.Color, s, "blue", "green") }),
+		redis,
+		def("SESSION_TTL", "1h", "a session's life after its last message or its disconnect", func(c *Config, s string) error { return duration(&c.SessionTTL, s) }),
+		def("SESSION_ID_FORMAT", "uuid", "`uuid`, or `token` for any `[A-Za-z0-9_-]{1,64}`", func(c *Config, s string) error { return oneOf(&c.SessionIDFormat, s, "uuid", "token") }),
+		def("HEARTBEAT_INTERVAL", "30s", "time between heartbeats to every connection", func(c *Config, s string) error { return duration(&c.HeartbeatInterval, s) }),
+		def("IDLE_TIMEOUT", "90s", "silence after which a connection that answers no ping is closed 4000", func(c *Config, s string) error { return duration(&c.IdleTimeout, s) }),
+		def("MAX_CONNECTIONS", "7000", "connections per process; 0: no limit", func(c *Config, s string) error { return integer(&c.MaxConnections, s, 0, maxCount) }),
+		def("MAX_MESSAGE_BYTES", "65536", "largest message, over all its fragments", func(c *Config, s string) error { return integer(&c.MaxMessageBytes, s, 1, maxCount) }),
+		def("MESSAGE_RATE", "0", "messages a second per connection; 0: off", func(c *Config, s string) error { return integer(&c.MessageRate, s, 0, maxCount) }),
+		def("CONNECT_RATE", "0", "handshakes a second per client address; 0: off", func(c *Config, s string) error { return integer(&c.ConnectRate, s, 0, maxCount) }),
+		def("COMMIT_TIMEOUT", "5s", "how long a count may wait for Redis before close 1013", func(c *Config, s string) error { return duration(&c.CommitTimeout, s) }),
+		def("DRAIN_TIMEOUT", "10s", "the whole drain", func(c *Config, s string) error { return duration(&c.DrainTimeout, s) }),
+		def("DRAIN_SPREAD", "3s", "the span over which a drain paces its closes", func(c *Config, s string) error { return duration(&c.DrainSpread, s) }),
+		def("ALLOWED_ORIGINS", "", "origins allowed besides the own host: `scheme://host[:port]`, comma-separated, or `*`", func(c *Config, s string) error { return origins(&c.AllowedOrigins, s) }),
+		def("TRUSTED_PROXIES", PrivateRanges, "addresses and CIDRs whose `X-Forwarded-For` is believed; `none`: nobody's", func(c *Config, s string) error { return prefixes(&c.TrustedProxies, s) }),
+		def("LOG_LEVEL", "info", "`debug`, `info`, `warn` or `error`", func(c *Config, s string) error { return level(&c.LogLevel, s) }),
+		def("LOG_FORMAT", "json", "`json`, or `text` for people", func(c *Config, s string) error { return oneOf(&c.LogFormat, s, "json", "text") }),
+	}
+}

@@ -1,0 +1,40 @@
+package frame
+
+import "encoding/binary"
+
+// AppendText appends an unfragmented, unmasked text frame.
+func AppendText(dst, payload []byte) []byte {
+	return append(appendHeader(dst, opText, len(payload)), payload...)
+}
+
+// AppendPing appends a ping frame without payload.
+func AppendPing(dst []byte) []byte { return appendHeader(dst, opPing, 0) }
+
+// AppendPong appends the answer to a ping; payload is at most 125 bytes.
+func AppendPong(dst, payload []byte) []byte {
+	return append(appendHeader(dst, opPong, len(payload)), payload...)
+}
+
+// AppendClose appends a close frame; CloseNoStatus gives one without a body.
+// A reason is cut to what a control frame holds.
+func AppendClose(dst []byte, code uint16, reason string) []byte {
+	if code == CloseNoStatus {
+		return appendHeader(dst, opClose, 0)
+	}
+	reason = reason[:min(len(reason), maxControl-2)]
+	dst = appendHeader(dst, opClose, 2+len(reason))
+	dst = binary.BigEndian.AppendUint16(dst, code)
+	return append(dst, reason...)
+}
+
+func appendHeader(dst []byte, opcode byte, length int) []byte {
+	dst = append(dst, finBit|opcode)
+	switch {
+	case length < length16:
+		return append(dst, byte(length))
+	case length <= 0xFFFF:
+		return binary.BigEndian.AppendUint16(append(dst, length16), uint16(length))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, length64), uint64(length)) //nolint:gosec // a length is not negative
+	}
+}

@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package transport
+
+// New returns the core that serves this operating system best.
+func New() (Core, error) { return NewGoroutines(), nil }

@@ -1,0 +1,266 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// eventsPerWait is how many ready sockets one epoll_wait tells of at most.
+const eventsPerWait = 256
+
+// Epoll is the Linux core: a few loops wait for all sockets, each loop reading
+// into one buffer. A socket that waits costs its entry in the table, no
+// goroutine, no buffer, and nothing of Go's own poller.
+type Epoll struct {
+	loops []*loop
+	next  atomic.Uint32
+	wg    sync.WaitGroup
+}
+
+// NewEpoll starts n loops.
+func NewEpoll(n int) (*Epoll, error) {
+	e := &Epoll{}
+	for range n {
+		l, err := newLoop()
+		if err != nil {
+			e.Close()
+			return nil, err
+		}
+		e.loops = append(e.loops, l)
+		e.wg.Go(l.run)
+	}
+	return e, nil
+}
+
+// Attach implements Core.
+func (e *Epoll) Attach(nc *net.TCPConn, early []byte, bind func(Socket) Conn) error {
+	fd, err := takeOver(nc)
+	if err != nil {
+		return err
+	}
+	l := e.loops[int(e.next.Add(1))%len(e.loops)]
+	s := &epollSocket{loop: l, fd: fd, interest: unix.EPOLLIN | unix.EPOLLRDHUP}
+	s.conn = bind(s)
+	s.conn.Opened()
+	if len(early) > 0 {
+		s.conn.Readable(early)
+	}
+	if err := l.add(s); err != nil {
+		s.conn.Disconnected(err)
+	}
+	return nil
+}
+
+// Close implements Core.
+func (e *Epoll) Close() {
+	for _, l := range e.loops {
+		l.stop()
+	}
+	e.wg.Wait()
+}
+
+// takeOver duplicates the descriptor and closes Go's own, so that the socket
+// leaves Go's poller and its memory.
+func takeOver(nc *net.TCPConn) (int, error) {
+	defer func() { _ = nc.Close() }()
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var fd int
+	var dupErr error
+	if err := raw.Control(func(old uintptr) {
+		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	}); err != nil {
+		return 0, err
+	}
+	if dupErr != nil {
+		return 0, os.NewSyscallError("dup", dupErr)
+	}
+	return fd, nil
+}
+
+// loop waits for its sockets and serves them one after the other.
+type loop struct {
+	epfd    int
+	wake    int // an eventfd: written once, to stop
+	sockets table
+	buf     [ReadBuffer]byte
+}
+
+func newLoop() (*loop, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(epfd)
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	l := &loop{epfd: epfd, wake: wake}
+	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(wake)}); err != nil {
+		_, _ = unix.Close(epfd), unix.Close(wake)
+		return nil, fmt.Errorf("epoll: %w", err)
+	}
+	return l, nil
+}
+
+func (l *loop) stop() { _, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+
+func (l *loop) run() {
+	defer func() { _, _ = unix.Close(l.epfd), unix.Close(l.wake) }()
+	events := make([]unix.EpollEvent, eventsPerWait)
+	for {
+		n, err := unix.EpollWait(l.epfd, events, -1)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			panic(fmt.Sprintf("epoll_wait: %v", err)) // a bug here, never a peer's doing
+		}
+		for _, event := range events[:max(n, 0)] {
+			if int(event.Fd) == l.wake {
+				return
+			}
+			l.serve(event)
+		}
+	}
+}
+
+// serve acts on one event. An event may be of a socket that was closed since,
+// or even of another that got its number: then the read or write finds nothing.
+func (l *loop) serve(event unix.EpollEvent) {
+	s := l.sockets.get(int(event.Fd))
+	if s == nil {
+		return
+	}
+	if event.Events&unix.EPOLLOUT != 0 && s.disarmWritable() {
+		s.conn.Writable()
+	}
+	if event.Events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
+		s.read(l.buf[:])
+	} else if event.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		s.hangUp()
+	}
+}
+
+func (l *loop) add(s *epollSocket) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	l.sockets.set(s.fd, s)
+	s.added = true
+	event := unix.EpollEvent{Events: s.interest, Fd: int32(s.fd)} //nolint:gosec // a descriptor
+	if err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, s.fd, &event); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return nil
+}
+
+type epollSocket struct {
+	loop *loop
+	conn Conn
+
+	mu       sync.Mutex // of the descriptor: no call on a number that was closed
+	fd       int
+	interest uint32
+	added    bool
+	closed   bool
+	ended    bool // Disconnected was told
+}
+
+// read takes what is there once; level-triggered epoll tells again of the rest.
+func (s *epollSocket) read(buf []byte) {
+	s.mu.Lock()
+	if s.closed || s.ended || s.interest&unix.EPOLLIN == 0 {
+		s.mu.Unlock()
+		return
+	}
+	n, err := read(s.fd, buf)
+	if err != nil && !wouldBlock(err) {
+		s.ended = true
+		s.setInterest(s.interest &^ (unix.EPOLLIN | unix.EPOLLRDHUP))
+	}
+	s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.conn.Readable(buf[:n])
+	case !wouldBlock(err):
+		s.conn.Disconnected(err)
+	}
+}
+
+// hangUp is for a socket that was reset while it was not being read: epoll
+// would tell of it for ever.
+func (s *epollSocket) hangUp() {
+	s.mu.Lock()
+	if s.closed || s.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.ended = true
+	s.mu.Unlock()
+	s.conn.Disconnected(unix.ECONNRESET)
+}
+
+func (s *epollSocket) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, ErrClosed
+	}
+	return write(s.fd, b)
+}
+
+func (s *epollSocket) AwaitWritable() { s.change(unix.EPOLLOUT, 0) }
+func (s *epollSocket) PauseReading()  { s.change(0, unix.EPOLLIN|unix.EPOLLRDHUP) }
+func (s *epollSocket) ResumeReading() { s.change(unix.EPOLLIN|unix.EPOLLRDHUP, 0) }
+
+func (s *epollSocket) change(set, clear uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed && !(s.ended && set&unix.EPOLLIN != 0) {
+		s.setInterest(s.interest&^clear | set)
+	}
+}
+
+// disarmWritable takes the request for Writable back and tells whether there was one.
+func (s *epollSocket) disarmWritable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.interest&unix.EPOLLOUT == 0 {
+		return false
+	}
+	s.setInterest(s.interest &^ unix.EPOLLOUT)
+	return true
+}
+
+func (s *epollSocket) setInterest(interest uint32) {
+	if interest == s.interest {
+		return
+	}
+	s.interest = interest
+	if s.added {
+		event := unix.EpollEvent{Events: interest, Fd: int32(s.fd)} //nolint:gosec // a descriptor
+		_ = unix.EpollCtl(s.loop.epfd, unix.EPOLL_CTL_MOD, s.fd, &event)
+	}
+}
+
+func (s *epollSocket) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	if s.added {
+		s.loop.sockets.set(s.fd, nil)
+	}
+	_ = unix.Close(s.fd) // leaves the epoll set by itself: it is the last descriptor of the socket
+}

@@ -1,0 +1,186 @@
+//go:build unix
+
+package transport
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Goroutines is the portable core: one goroutine a connection reads. It holds
+// a buffer only while there is something to read.
+type Goroutines struct {
+	wg      sync.WaitGroup
+	buffers sync.Pool
+}
+
+// NewGoroutines returns a core that needs nothing of the operating system but
+// non-blocking sockets.
+func NewGoroutines() *Goroutines {
+	return &Goroutines{buffers: sync.Pool{New: func() any { return new([ReadBuffer]byte) }}}
+}
+
+// Attach implements Core.
+func (g *Goroutines) Attach(nc *net.TCPConn, early []byte, bind func(Socket) Conn) error {
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		_ = nc.Close()
+		return err
+	}
+	s := &goSocket{nc: nc, raw: raw, core: g}
+	s.resumed.L = &s.mu
+	s.conn = bind(s)
+	s.conn.Opened()
+	if len(early) > 0 {
+		s.conn.Readable(early)
+	}
+	g.wg.Go(s.readLoop)
+	return nil
+}
+
+// Close implements Core.
+func (g *Goroutines) Close() { g.wg.Wait() }
+
+type goSocket struct {
+	nc   *net.TCPConn
+	raw  syscall.RawConn
+	core *Goroutines
+	conn Conn
+
+	mu      sync.Mutex
+	resumed sync.Cond
+	paused  bool
+	closed  bool
+}
+
+func (s *goSocket) readLoop() {
+	for s.waitUnpaused() {
+		if err := s.readOnce(); err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				s.conn.Disconnected(err)
+			}
+			return
+		}
+	}
+}
+
+func (s *goSocket) waitUnpaused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.paused && !s.closed {
+		s.resumed.Wait()
+	}
+	return !s.closed
+}
+
+// readOnce waits for bytes without a buffer and borrows one to take them.
+func (s *goSocket) readOnce() error {
+	var n int
+	var readErr error
+	var buf *[ReadBuffer]byte
+	err := s.raw.Read(func(fd uintptr) bool {
+		buf = s.core.buffers.Get().(*[ReadBuffer]byte)
+		n, readErr = read(int(fd), buf[:])
+		if wouldBlock(readErr) {
+			s.core.buffers.Put(buf)
+			return false
+		}
+		return true
+	})
+	if err != nil {
+		return net.ErrClosed
+	}
+	defer s.core.buffers.Put(buf)
+	if readErr != nil {
+		return readErr
+	}
+	s.conn.Readable(buf[:n])
+	return nil
+}
+
+func (s *goSocket) Write(b []byte) (int, error) {
+	var n int
+	var writeErr error
+	err := s.raw.Write(func(fd uintptr) bool {
+		n, writeErr = write(int(fd), b)
+		return true
+	})
+	if err != nil {
+		return 0, ErrClosed
+	}
+	return n, writeErr
+}
+
+func (s *goSocket) AwaitWritable() {
+	s.core.wg.Go(func() {
+		first := true
+		err := s.raw.Write(func(uintptr) bool {
+			ready := !first
+			first = false
+			return ready
+		})
+		if err == nil {
+			s.conn.Writable()
+		}
+	})
+}
+
+func (s *goSocket) PauseReading()  { s.setPaused(true) }
+func (s *goSocket) ResumeReading() { s.setPaused(false) }
+
+func (s *goSocket) setPaused(paused bool) {
+	s.mu.Lock()
+	s.paused = paused
+	s.mu.Unlock()
+	s.resumed.Signal()
+}
+
+func (s *goSocket) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.resumed.Signal()
+	_ = s.nc.Close()
+}
+
+// read is one read(2) that tells the peer's end as io.EOF.
+func read(fd int, b []byte) (int, error) {
+	for {
+		n, err := unix.Read(fd, b)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return 0, err
+		case err != nil:
+			return 0, os.NewSyscallError("read", err)
+		case n == 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+// write is one write(2); a full window is no error but few bytes.
+func write(fd int, b []byte) (int, error) {
+	for {
+		n, err := unix.Write(fd, b)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return 0, nil
+		case err != nil:
+			return 0, os.NewSyscallError("write", err)
+		}
+		return n, nil
+	}
+}
+
+func wouldBlock(err error) bool { return errors.Is(err, unix.EAGAIN) }

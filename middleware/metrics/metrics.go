@@ -1,0 +1,163 @@
+// Package metrics holds every metric of the service and the HTTP middleware
+// that feeds those of requests.
+package metrics
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/ansrivas/fiberprometheus/v2"
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"baton/middleware/refusal"
+)
+
+// Reasons of websocket_errors_total besides the codes of refused handshakes.
+const (
+	ReasonProtocol      = "protocol_error"
+	ReasonBinary        = "binary_message"
+	ReasonUTF8          = "invalid_utf8"
+	ReasonTooBig        = "message_too_big"
+	ReasonRate          = "message_rate"
+	ReasonCommitTimeout = "commit_timeout"
+	ReasonSlow          = "slow_reader"
+	ReasonIdle          = "idle_timeout"
+	ReasonPanic         = "panic"
+)
+
+// Metrics are the service's own. Every method is safe for any goroutine and
+// takes no lock that connections share.
+type Metrics struct {
+	registry *prometheus.Registry
+	http     *fiberprometheus.FiberPrometheus
+
+	Messages    prometheus.Counter
+	Connections prometheus.Counter
+	Resumes     prometheus.Counter
+	Fenced      prometheus.Counter
+	Startup     prometheus.Gauge
+	Shutdown    prometheus.Gauge
+
+	errors map[string]prometheus.Counter
+	closes map[uint16]prometheus.Counter
+	other  prometheus.Counter
+
+	messageDuration *Histogram
+	batchSize       *Histogram
+	commitDuration  *Histogram
+	fanout          prometheus.Histogram
+}
+
+// Build identifies the process in app_build_info.
+type Build struct{ Version, Commit, Color string }
+
+// New registers everything. active and draining are asked at each scrape.
+func New(build Build, active func() int64, draining func() bool) *Metrics {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m := &Metrics{
+		registry:        registry,
+		Messages:        counter(registry, "websocket_messages_total", "Messages counted, stored and acknowledged."),
+		Connections:     counter(registry, "websocket_connections_total", "WebSocket connections opened."),
+		Resumes:         counter(registry, "websocket_resumes_total", "Connections that resumed a stored session."),
+		Fenced:          counter(registry, "websocket_fenced_total", "Connections closed because their session was resumed elsewhere."),
+		Startup:         gauge(registry, "app_startup_time_seconds", "Seconds from the process's start until it listened."),
+		Shutdown:        gauge(registry, "app_shutdown_time_seconds", "Seconds since the drain began, until the process ends; 0 before."),
+		messageDuration: NewHistogram("websocket_message_duration_seconds", "Time from a message's frame being read until its reply was written.", latencyBuckets()),
+		batchSize:       NewHistogram("session_commit_batch_size", "Commits that one pipeline to Redis carried.", batchBuckets()),
+		commitDuration:  NewHistogram("session_commit_duration_seconds", "Time that one pipeline of commits took.", latencyBuckets()),
+		fanout: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "websocket_heartbeat_fanout_seconds", Help: "Time to hand one heartbeat to every connection.", Buckets: latencyBuckets(),
+		}),
+	}
+	registry.MustRegister(m.messageDuration, m.batchSize, m.commitDuration, m.fanout)
+	gaugeFunc(registry, "websocket_active_connections", "WebSocket connections open now.", func() float64 { return float64(active()) })
+	gaugeFunc(registry, "websocket_draining", "1 while the process drains.", func() float64 { return boolean(draining()) })
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "app_build_info", Help: "1, with what runs as labels."}, []string{"version", "commit", "color"})
+	registry.MustRegister(info)
+	info.WithLabelValues(build.Version, build.Commit, build.Color).Set(1)
+	m.registerLabelled()
+	m.http = fiberprometheus.NewWithRegistry(registry, "", "http", "", nil)
+	return m
+}
+
+// registerLabelled makes every label value at once, so that each series is
+// there from the start, and the lookup is a map nobody writes to.
+func (m *Metrics) registerLabelled() {
+	errs := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "websocket_errors_total", Help: "Refused handshakes and connections closed for a fault, by reason."}, []string{"reason"})
+	closes := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "websocket_closes_total", Help: "Connections ended, by close code; 1006: the connection dropped."}, []string{"code"})
+	m.registry.MustRegister(errs, closes)
+	m.errors = map[string]prometheus.Counter{}
+	for _, reason := range reasons() {
+		m.errors[reason] = errs.WithLabelValues(reason)
+	}
+	m.closes = map[uint16]prometheus.Counter{}
+	for _, code := range []uint16{1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 4000, 4001, 4002} {
+		m.closes[code] = closes.WithLabelValues(strconv.Itoa(int(code)))
+	}
+	m.other = closes.WithLabelValues("other")
+}
+
+func reasons() []string {
+	list := []string{
+		ReasonProtocol, ReasonBinary, ReasonUTF8, ReasonTooBig, ReasonRate,
+		ReasonCommitTimeout, ReasonSlow, ReasonIdle, ReasonPanic,
+	}
+	for _, r := range []refusal.Refusal{
+		refusal.SessionIDInvalid(), refusal.AttemptInvalid(), refusal.HandshakeInvalid(), refusal.OriginNotAllowed(), refusal.StaleAttempt(),
+		refusal.UpgradeRequired(), refusal.RateLimited(), refusal.AtCapacity(), refusal.Draining(), refusal.StoreUnavailable(),
+	} {
+		list = append(list, r.Code)
+	}
+	return list
+}
+
+// Error counts a fault by its reason; an unknown reason is not counted.
+func (m *Metrics) Error(reason string) {
+	if c := m.errors[reason]; c != nil {
+		c.Inc()
+	}
+}
+
+// Closed counts a connection's end by its close code.
+func (m *Metrics) Closed(code uint16) {
+	if c := m.closes[code]; c != nil {
+		c.Inc()
+		return
+	}
+	m.other.Inc()
+}
+
+// Answered counts n messages acknowledged, took after their frames were read.
+func (m *Metrics) Answered(n int, took time.Duration) {
+	m.Messages.Add(float64(n))
+	m.messageDuration.Observe(took.Seconds(), uint64(n)) //nolint:gosec // never negative
+}
+
+// ObserveBatch implements the committer's observer.
+func (m *Metrics) ObserveBatch(size int, took time.Duration) {
+	m.batchSize.Observe(float64(size), 1)
+	m.commitDuration.Observe(took.Seconds(), 1)
+}
+
+// HeartbeatSent observes one heartbeat's way to all connections.
+func (m *Metrics) HeartbeatSent(took time.Duration) { m.fanout.Observe(took.Seconds()) }
+
+// HTTP counts and times requests by route.
+func (m *Metrics) HTTP() fiber.Handler { return m.http.Middleware }
+
+// Refusals counts refused handshakes behind it.
+func (m *Metrics) Refusals() fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		err := c.Next()
+		if code := refusal.Code(c); code != "" {
+			m.Error(code)
+		}
+		return err
+	}
+}
+
+// Register serves the metrics, as OpenMetrics where the scraper accepts it.
+func (m *Metrics) Register(r fiber.Router, path string) { m.http.RegisterAt(r, path) }

@@ -1,0 +1,53 @@
+// Package remote finds out who asks: the client's address behind trusted
+// proxies.
+package remote
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// maxHops is how many entries of X-Forwarded-For are looked at.
+const maxHops = 16
+
+type localsKey struct{}
+
+// New stores the client's address for Address. X-Forwarded-For is read from its
+// end, as long as the hop before it is a trusted proxy: what a client wrote
+// itself stands before that and is not believed.
+func New(trusted []netip.Prefix) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		peer, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+		c.Locals(localsKey{}, client(peer.Unmap(), c.GetReqHeaders()[fiber.HeaderXForwardedFor], trusted))
+		return c.Next()
+	}
+}
+
+// Address is the client's address, without port.
+func Address(c *fiber.Ctx) string {
+	address, _ := c.Locals(localsKey{}).(netip.Addr)
+	return address.String()
+}
+
+func client(peer netip.Addr, forwarded []string, trusted []netip.Prefix) netip.Addr {
+	hops := strings.Split(strings.Join(forwarded, ","), ",")
+	for i := len(hops) - 1; i >= 0 && len(hops)-i <= maxHops && isTrusted(peer, trusted); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		peer = hop.Unmap()
+	}
+	return peer
+}
+
+func isTrusted(a netip.Addr, trusted []netip.Prefix) bool {
+	for _, prefix := range trusted {
+		if prefix.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

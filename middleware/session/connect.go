@@ -1,0 +1,39 @@
+package session
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// poolPerCPU is how many connections to Redis a core may hold: commits need a
+// few, a storm of handshakes claims over the rest.
+const poolPerCPU = 16
+
+// dialTimeout bounds one attempt to connect to Redis.
+const dialTimeout = time.Second
+
+// Connect makes the client of a Redis at url (redis://, rediss:// or unix://).
+// It does not wait for Redis; an error means the URL cannot be used. The
+// client's own retries are off: a commit is sent again here, where its deadline
+// is known, and must not be by a library that doesn't know it.
+func Connect(url string, commitTimeout time.Duration) (redis.UniversalClient, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	options.MaxRetries = -1
+	options.DialerRetries = 1
+	options.DialTimeout = min(dialTimeout, commitTimeout)
+	options.ReadTimeout = attemptTimeout(commitTimeout)
+	options.WriteTimeout = options.ReadTimeout
+	options.ContextTimeoutEnabled = true
+	options.PoolSize = poolPerCPU * runtime.GOMAXPROCS(0)
+	options.PoolTimeout = commitTimeout
+	options.DisableIdentity = true
+	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClient(options), nil
+}

@@ -1,0 +1,127 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"baton/middleware/refusal"
+)
+
+// HeaderSessionID tells the client its session in the handshake's answer.
+const HeaderSessionID = "X-Session-Id"
+
+// Config is the look-up's configuration.
+type Config struct {
+	Store    *Store
+	IDFormat string // "uuid" or "token"
+	Instance string // unique to the process: makes fencing tokens unique
+	Log      *slog.Logger
+}
+
+// Session is what the look-up found: the connection owns it from here on.
+type Session struct {
+	Owner
+	Count   uint64
+	Resumed bool // the store had it
+}
+
+type localsKey struct{}
+
+// New returns the look-up: it reads session_id and attempt, claims the session
+// and hands it on by From. A handshake that it lets pass has fenced every
+// older connection of the session.
+func New(config Config) fiber.Handler {
+	var tokens atomic.Uint64
+	return func(c *fiber.Ctx) error {
+		id, ok := parseID(c.Query("session_id"), config.IDFormat)
+		if !ok {
+			return refusal.Send(c, idRefusal(config.IDFormat))
+		}
+		attempt, ok := parseAttempt(c)
+		if !ok {
+			return refusal.Send(c, refusal.AttemptInvalid())
+		}
+		token := config.Instance + "." + strconv.FormatUint(tokens.Add(1), 36)
+		owner := Owner{Session: id, Token: token, Attempt: attempt}
+		state, err := config.Store.Claim(context.Background(), owner)
+		if errors.Is(err, ErrStaleAttempt) {
+			return refusal.Send(c, refusal.StaleAttempt())
+		}
+		if err != nil {
+			config.Log.Error("session look-up failed", "session_id", ShortID(id), "error", err.Error())
+			return refusal.Send(c, refusal.StoreUnavailable())
+		}
+		owner.Attempt = state.Attempt
+		c.Locals(localsKey{}, &Session{Owner: owner, Count: state.Count, Resumed: state.Existed})
+		c.Set(HeaderSessionID, id)
+		return c.Next()
+	}
+}
+
+// From is the session that the look-up claimed for this request.
+func From(c *fiber.Ctx) *Session {
+	s, _ := c.Locals(localsKey{}).(*Session)
+	return s
+}
+
+// shortID is how much of a session id logs show: enough to find it, too little
+// to take it over.
+const shortID = 8
+
+// ShortID is the part of a session id that may be logged.
+func ShortID(id string) string { return id[:min(len(id), shortID)] }
+
+func idRefusal(format string) refusal.Refusal {
+	if format == "token" {
+		return refusal.SessionIDInvalid().With("session_id must be 1 to 64 of A-Z a-z 0-9 _ -")
+	}
+	return refusal.SessionIDInvalid()
+}
+
+// uuidLength is that of the one spelling taken: 8-4-4-4-12 hexadecimal digits.
+const uuidLength = 36
+
+// parseID copies the id out of the request, whose memory Fiber reuses.
+func parseID(given, format string) (string, bool) {
+	if given == "" {
+		return uuid.NewString(), true
+	}
+	if format == "token" {
+		return strings.Clone(given), isToken(given)
+	}
+	if len(given) != uuidLength {
+		return "", false
+	}
+	id, err := uuid.Parse(given)
+	return id.String(), err == nil
+}
+
+// maxToken is the longest id of the token format.
+const maxToken = 64
+
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '_' && c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return len(s) <= maxToken
+}
+
+// parseAttempt reads a positive integer; absent is "".
+func parseAttempt(c *fiber.Ctx) (string, bool) {
+	if !c.Context().QueryArgs().Has("attempt") {
+		return "", true
+	}
+	text := c.Query("attempt")
+	n, err := strconv.ParseUint(text, 10, 63)
+	return strconv.FormatUint(n, 10), err == nil && n > 0
+}
