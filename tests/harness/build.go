@@ -1,0 +1,83 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+const (
+	envBinary = "BATON_BIN"     // a binary that is built already
+	envRace   = "BATON_RACE"    // any value: build it with -race
+	envNoSkip = "BATON_NO_SKIP" // any value: what would be skipped fails instead
+)
+
+// Main runs a package's tests against one build of the binary, which later goes away with its directory.
+// Use it as the whole of TestMain. BATON_BIN names a binary to test instead.
+func Main(m *testing.M) {
+	if os.Getenv(envBinary) != "" {
+		m.Run()
+		return
+	}
+	dir, err := os.MkdirTemp("", "baton-test-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "baton")
+	if err := build(binary, "./app"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		panic("the binary under test does not build")
+	}
+	os.Setenv(envBinary, binary)
+	m.Run()
+}
+
+// Binary is the path of the binary under test.
+func Binary(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv(envBinary)
+	if path == "" {
+		t.Fatal("no binary: TestMain must call harness.Main")
+	}
+	return path
+}
+
+// Skip skips the test, or fails it where the runner promised that everything is installed.
+func Skip(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv(envNoSkip) != "" {
+		t.Fatalf("%s, and %s is set", why, envNoSkip)
+	}
+	t.Skip(why)
+}
+
+func build(output, pkg string) error {
+	args := []string{"build", "-o", output}
+	if os.Getenv(envRace) != "" {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, pkg)...)
+	cmd.Dir = root()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+	}
+	return nil
+}
+
+// root is the module's directory: tests run in their package's, somewhere below it.
+func root() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	panic("no go.mod above the test's directory")
+}
