@@ -9,10 +9,10 @@ TOOL    := go tool -modfile=.ci/tools/go.mod
 GOTEST  := go run ./.ci/gotest/main.go
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
-# compose (Docker) or local (plain processes): make up DRIVER=local
-DRIVER   ?= compose
+# compose (Docker, the default) or local (plain processes): make up DRIVER=local
+DRIVEN   := $(if $(DRIVER),--driver $(DRIVER))
 FUZZTIME ?= 60s
-PORT     ?= 8000
+PORT     ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),8000)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -28,7 +28,7 @@ help: ## List the targets
 .PHONY: run
 run: build ## Build and serve at http://localhost:8000 with the embedded store
 	@echo "==> http://localhost:$(PORT) is the console, ws://localhost:$(PORT)/ws/chat/ the service. Ctrl-C drains and stops."
-	@PORT=$(PORT) LOG_FORMAT=$${LOG_FORMAT:-text} ./$(BIN) serve
+	@exec env PORT=$(PORT) LOG_FORMAT=$${LOG_FORMAT:-text} ./$(BIN) serve
 
 .PHONY: demo
 demo: build ## A switch under load on this machine, without Docker
@@ -39,7 +39,7 @@ demo: build ## A switch under load on this machine, without Docker
 .PHONY: dev
 dev: ## Serve with hot reload
 	@mkdir -p .run/dev
-	@PORT=$(PORT) LOG_FORMAT=$${LOG_FORMAT:-text} $(TOOL) air
+	@exec env PORT=$(PORT) LOG_FORMAT=$${LOG_FORMAT:-text} $(TOOL) air
 
 .PHONY: build
 build: ## Build bin/baton, static, version and commit stamped
@@ -75,35 +75,35 @@ bench: ## Cost of a message and of an idle connection, beside a plain Fiber serv
 clean: ## Remove what was built
 	@rm -rf bin .run/dev
 
-##@ Operate (DRIVER=local for plain processes in place of compose)
+##@ Operate (compose; DRIVER=local for plain processes)
 
 .PHONY: up
 up: ## Start the whole stack; returns when it serves
-	@scripts/stack.sh up --driver $(DRIVER)
+	@scripts/stack.sh up $(DRIVEN)
 
 .PHONY: down
 down: ## Stop the whole stack
-	@scripts/stack.sh down --driver $(DRIVER)
+	@scripts/stack.sh down $(DRIVEN)
 
 .PHONY: promote
 promote: ## Switch to the idle color, verify, retire the old one
-	@scripts/promote.sh --driver $(DRIVER)
+	@scripts/promote.sh $(DRIVEN)
 
 .PHONY: rollback
 rollback: ## Go back to the other color
-	@scripts/promote.sh rollback --driver $(DRIVER)
+	@scripts/promote.sh rollback $(DRIVEN)
 
 .PHONY: status
 status: ## Say which color serves and how each one is
-	@scripts/promote.sh status --driver $(DRIVER)
+	@scripts/promote.sh status $(DRIVEN)
 
 .PHONY: monitor
 monitor: ## Watch the stack in the terminal
-	@scripts/monitor.sh --driver $(DRIVER)
+	@scripts/monitor.sh $(DRIVEN)
 
 .PHONY: logs
 logs: ## Follow the stack's logs
-	@scripts/stack.sh logs --driver $(DRIVER)
+	@scripts/stack.sh logs $(DRIVEN)
 
 .PHONY: load-test
 load-test: ## 5,000 Locust users through the front door
