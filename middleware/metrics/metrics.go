@@ -38,7 +38,6 @@ type Metrics struct {
 	Resumes     prometheus.Counter
 	Fenced      prometheus.Counter
 	Startup     prometheus.Gauge
-	Shutdown    prometheus.Gauge
 
 	errors map[string]prometheus.Counter
 	closes map[uint16]prometheus.Counter
@@ -53,8 +52,9 @@ type Metrics struct {
 // Build identifies the process in app_build_info.
 type Build struct{ Version, Commit, Color string }
 
-// New registers everything. active and draining are asked at each scrape.
-func New(build Build, active func() int64, draining func() bool) *Metrics {
+// New registers everything. active, draining and drained are
+// asked at each scrape.
+func New(build Build, active func() int64, draining func() bool, drained func() time.Duration) *Metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m := &Metrics{
@@ -64,7 +64,6 @@ func New(build Build, active func() int64, draining func() bool) *Metrics {
 		Resumes:         counter(registry, "websocket_resumes_total", "Connections that resumed a stored session."),
 		Fenced:          counter(registry, "websocket_fenced_total", "Connections closed because their session was resumed elsewhere."),
 		Startup:         gauge(registry, "app_startup_time_seconds", "Seconds from the process's start until it listened."),
-		Shutdown:        gauge(registry, "app_shutdown_time_seconds", "Seconds since the drain began, until the process ends; 0 before."),
 		messageDuration: NewHistogram("websocket_message_duration_seconds", "Time from a message's frame being read until its reply was written.", latencyBuckets()),
 		batchSize:       NewHistogram("session_commit_batch_size", "Commits that one pipeline to Redis carried.", batchBuckets()),
 		commitDuration:  NewHistogram("session_commit_duration_seconds", "Time that one pipeline of commits took.", latencyBuckets()),
@@ -75,6 +74,7 @@ func New(build Build, active func() int64, draining func() bool) *Metrics {
 	registry.MustRegister(m.messageDuration, m.batchSize, m.commitDuration, m.fanout)
 	gaugeFunc(registry, "websocket_active_connections", "WebSocket connections open now.", func() float64 { return float64(active()) })
 	gaugeFunc(registry, "websocket_draining", "1 while the process drains.", func() float64 { return boolean(draining()) })
+	gaugeFunc(registry, "app_shutdown_time_seconds", "Seconds since the drain began; 0 before it.", func() float64 { return drained().Seconds() })
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "app_build_info", Help: "1, with what runs as labels."}, []string{"version", "commit", "color"})
 	registry.MustRegister(info)
 	info.WithLabelValues(build.Version, build.Commit, build.Color).Set(1)

@@ -76,7 +76,7 @@ func (c *Committer) Add(e Entry) bool {
 	return true
 }
 
-// Close sends what is queued and ends; what Redis does not take in time fails.
+// Close sends what is queued, once, and ends: nobody waits for an answer any more.
 func (c *Committer) Close() {
 	c.mu.Lock()
 	c.ended = true
@@ -109,6 +109,9 @@ func (c *Committer) run() {
 			clear(entries)
 			spare = entries[:0]
 			batch.send()
+			if ended {
+				batch.giveUp()
+			}
 		}
 	}
 }
@@ -172,6 +175,14 @@ func nextPause(pause time.Duration, failing bool) time.Duration {
 		return 0
 	}
 	return min(max(2*pause, firstRetryPause), lastRetryPause)
+}
+
+// giveUp fails what is left.
+func (b *batch) giveUp() {
+	for _, w := range b.waiting {
+		w.entry.Committed(fmt.Errorf("%w: %w", ErrUnavailable, w.outcome()))
+	}
+	b.waiting = nil
 }
 
 // pipeline sends a part and waits for its answers, no longer than the first

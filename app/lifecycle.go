@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"baton/handlers/transport"
+	"baton/middleware/session"
+)
+
+// httpShutdown is how long requests in flight may take once the sockets are gone.
+const httpShutdown = 2 * time.Second
+
+// cutError tells that DRAIN_TIMEOUT ended the drain.
+type cutError struct{ connections int }
+
+func (e *cutError) Error() string { return fmt.Sprintf("drain cut off: %d connections", e.connections) }
+
+// Start brings the process up and returns when it listens. Redis need not be
+// there: then the process is not ready, and keeps trying.
+func (a *App) Start(ctx context.Context) error {
+	if err := a.openStore(); err != nil {
+		return err
+	}
+	core, err := transport.New()
+	if err != nil {
+		return err
+	}
+	a.core = core
+	a.hub = a.newHub()
+	a.fiber = a.newFiber()
+	a.listener, err = transport.Listen(ctx, net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port)))
+	if err != nil {
+		return err
+	}
+	go func() { a.failed <- a.fiber.Listener(a.listener) }()
+	took := time.Since(a.began)
+	a.metrics.Startup.Set(took.Seconds())
+	a.log.Info("listening", "address", a.Address(), "version", version, "commit", commit,
+		"embedded_store", a.embedded != nil, "startup_seconds", took.Seconds())
+	return nil
+}
+
+func (a *App) openStore() error {
+	url := a.cfg.RedisURL
+	if url == "" {
+		embedded, err := session.StartEmbedded("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		a.embedded, url = embedded, embedded.URL()
+		a.log.Warn("REDIS_URL is empty: sessions live in this process and end with it")
+	}
+	db, err := session.Connect(url, a.cfg.CommitTimeout)
+	if err != nil {
+		return err
+	}
+	a.store = session.NewStore(db, session.StoreConfig{TTL: a.cfg.SessionTTL, CommitTimeout: a.cfg.CommitTimeout})
+	return nil
+}
+
+// Address is where the process listens.
+func (a *App) Address() string { return a.listener.Addr().String() }
+
+// Failed tells that the HTTP server ended by itself.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Stop drains and brings everything down, within DRAIN_TIMEOUT and what the
+// last requests take. A *cutError tells that connections had to be cut.
+func (a *App) Stop() error {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.DrainTimeout)
+	defer cancel()
+	var errs []error
+	if cut := a.hub.Drain(ctx); cut > 0 {
+		a.log.Warn("drain cut off by DRAIN_TIMEOUT", "connections", cut)
+		errs = append(errs, &cutError{cut})
+	}
+	if err := a.fiber.ShutdownWithTimeout(httpShutdown); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		errs = append(errs, fmt.Errorf("http shutdown: %w", err))
+	}
+	a.hub.Stop()
+	for _, c := range a.committers {
+		c.Close()
+	}
+	a.core.Close()
+	errs = append(errs, a.store.Close())
+	if a.embedded != nil {
+		a.embedded.Close()
+	}
+	a.log.Info("stopped", "shutdown_seconds", time.Since(began).Seconds())
+	return errors.Join(errs...)
+}

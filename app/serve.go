@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"baton/config"
+)
+
+// dotenvFile is read from the working directory, where there is one.
+const dotenvFile = ".env"
+
+func runServe(ctx context.Context, args []string, std streams) int {
+	began := time.Now()
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.SetOutput(std.err)
+	flags.Usage = func() { serveUsage(std.err) }
+	if err := flags.Parse(args); err != nil {
+		return flagFailure(err)
+	}
+	if flags.NArg() > 0 {
+		_, _ = fmt.Fprintf(std.err, "baton serve: takes no arguments, got %q; it is configured by the environment\n", flags.Arg(0))
+		return exitUsage
+	}
+	cfg, err := config.Load(dotenvFile)
+	if err != nil {
+		_, _ = fmt.Fprintln(std.err, err)
+		return exitUsage
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	return serve(ctx, cfg, std, signals, began)
+}
+
+// serve runs until the first signal, drains, and gives up at the second.
+func serve(ctx context.Context, cfg config.Config, std streams, signals <-chan os.Signal, began time.Time) int {
+	app := New(cfg, newLogger(cfg, std.out), began)
+	if err := app.Start(ctx); err != nil {
+		app.log.Error("start failed", "error", err.Error())
+		_, _ = fmt.Fprintln(std.err, "baton:", err)
+		return exitFailure
+	}
+	select {
+	case got := <-signals:
+		app.log.Info("draining", "signal", got.String(), "connections", app.hub.Live())
+	case <-ctx.Done():
+	case err := <-app.Failed():
+		app.log.Error("server failed", "error", err.Error())
+		return exitFailure
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- app.Stop() }()
+	select {
+	case err := <-stopped:
+		return stopCode(app.log, err)
+	case got := <-signals:
+		app.log.Error("stopped at once", "signal", got.String(), "connections", app.hub.Live())
+		return exitFailure
+	}
+}
+
+func stopCode(log *slog.Logger, err error) int {
+	var cut *cutError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &cut):
+		return exitOK // warned of where it happened
+	default:
+		log.Error("stop failed", "error", err.Error())
+		return exitFailure
+	}
+}
+
+func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+func serveUsage(w io.Writer) {
+	_, _ = fmt.Fprint(w, "usage: baton serve\n\nServes sessions until SIGINT or SIGTERM, then drains; a second signal stops at once.\nConfigured by the environment and by .env in the working directory:\n\n")
+	for _, v := range config.Variables() {
+		_, _ = fmt.Fprintf(w, "  %-20s %s (default: %s)\n", v.Name, v.Doc, orNone(v.Default))
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "empty"
+	}
+	return s
+}

@@ -1,0 +1,235 @@
+package handlers
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"baton/handlers/frame"
+	"baton/middleware/metrics"
+	"baton/middleware/session"
+)
+
+// HubConfig is what the live connections of a process share.
+type HubConfig struct {
+	Color             string
+	Instance          string
+	HeartbeatInterval time.Duration
+	IdleTimeout       time.Duration
+	SessionTTL        time.Duration
+	CommitTimeout     time.Duration
+	DrainSpread       time.Duration
+	DrainTimeout      time.Duration
+	MaxMessageBytes   int
+	MessageRate       int // a second and connection; 0: off
+}
+
+// Hub holds the live connections of the process: join, leave, heartbeat, drain.
+// It runs three goroutines at most, however many connections there are.
+type Hub struct {
+	config  HubConfig
+	metrics *metrics.Metrics
+	log     *slog.Logger
+	shards  []*shard
+	next    atomic.Uint64
+	buffers sync.Pool
+	began   time.Time
+
+	draining   atomic.Bool
+	drainBegan atomic.Int64
+	live       atomic.Int64 // connections
+	stop       chan struct{}
+	tickers    sync.WaitGroup
+}
+
+// shard is a part of the connections, with a lock and a committer of its own.
+type shard struct {
+	committer *session.Committer
+	mu        sync.Mutex
+	conns     []*conn
+}
+
+// NewHub keeps connections in as many shards as there are committers, and
+// starts their heartbeat.
+func NewHub(config HubConfig, committers []*session.Committer, m *metrics.Metrics, log *slog.Logger) *Hub {
+	h := &Hub{config: config, metrics: m, log: log, began: time.Now(), stop: make(chan struct{})}
+	h.buffers.New = func() any { return new([]byte) }
+	for _, committer := range committers {
+		h.shards = append(h.shards, &shard{committer: committer})
+	}
+	h.tickers.Go(func() { h.every(config.HeartbeatInterval, h.heartbeat) })
+	h.tickers.Go(func() { h.every(sweepInterval(config.IdleTimeout), h.sweeper()) })
+	if refresh := config.SessionTTL / refreshesPerTTL; refresh < config.HeartbeatInterval {
+		h.tickers.Go(func() { h.every(refresh, func() { h.each((*conn).refresh) }) })
+	}
+	return h
+}
+
+// Live is how many connections there are.
+func (h *Hub) Live() int64 { return h.live.Load() }
+
+// Draining tells whether the process refuses new connections.
+func (h *Hub) Draining() bool { return h.draining.Load() }
+
+// join happens before the connection's first byte.
+func (h *Hub) join(c *conn) {
+	h.live.Add(1)
+	s := h.shards[h.next.Add(1)%uint64(len(h.shards))]
+	c.shard = s
+	s.mu.Lock()
+	c.place = len(s.conns)
+	s.conns = append(s.conns, c)
+	s.mu.Unlock()
+	h.metrics.Connections.Inc()
+	if c.visitor.session.Resumed {
+		h.metrics.Resumes.Inc()
+	}
+	h.log.Info("connected", append(c.attrs(), "count", c.count, "resumed", c.visitor.session.Resumed, "resumable", c.resumable)...)
+}
+
+// leave is called once, with the connection's lock held.
+func (h *Hub) leave(c *conn) {
+	s := c.shard
+	s.mu.Lock()
+	last := len(s.conns) - 1
+	s.conns[c.place] = s.conns[last]
+	s.conns[c.place].place = c.place
+	s.conns[last] = nil
+	s.conns = s.conns[:last]
+	s.mu.Unlock()
+	c.visitor.slot.Release()
+	h.metrics.Closed(c.code)
+	h.log.Info("disconnected", append(c.attrs(), "code", int(c.code), "count", c.count)...)
+	h.live.Add(-1)
+}
+
+// each calls f for every connection, with the connection's lock held.
+func (h *Hub) each(f func(*conn)) {
+	for _, s := range h.shards {
+		for _, c := range s.snapshot() {
+			c.mu.Lock()
+			f(c)
+			c.mu.Unlock()
+		}
+	}
+}
+
+// snapshot copies the list, so that no connection's lock is taken under the shard's.
+func (s *shard) snapshot() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*conn(nil), s.conns...)
+}
+
+func (h *Hub) every(interval time.Duration, f func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-h.stop:
+			return
+		case <-ticker.C:
+			f()
+		}
+	}
+}
+
+// heartbeat makes one frame, hands it to every connection, and has each idle
+// one look at its owner and refresh its session's life.
+func (h *Hub) heartbeat() {
+	began := time.Now()
+	beat := heartbeatFrame(began)
+	h.each(func(c *conn) {
+		c.send(beat)
+		c.refresh()
+	})
+	h.metrics.HeartbeatSent(time.Since(began))
+}
+
+// refresh commits the count that is already stored: it keeps the session alive,
+// finds out that it was taken over, and repairs a Redis that lost it.
+func (c *conn) refresh() {
+	if c.phase == open && !c.busy {
+		c.queue()
+	}
+}
+
+// now is the time since the hub's start, in nanoseconds, on the monotonic clock.
+func (h *Hub) now() int64 { return int64(time.Since(h.began)) }
+
+func (h *Hub) since(t int64) time.Duration { return time.Duration(h.now() - t) }
+
+// deadline is when a commit whose first message was read at t has failed.
+func (h *Hub) deadline(t int64) time.Time {
+	return h.began.Add(time.Duration(t) + h.config.CommitTimeout)
+}
+
+func (h *Hub) borrow() *[]byte {
+	buffer := h.buffers.Get().(*[]byte)
+	*buffer = (*buffer)[:0]
+	return buffer
+}
+
+func (h *Hub) giveBack(buffer *[]byte) {
+	if cap(*buffer) <= maxQueued {
+		h.buffers.Put(buffer)
+	}
+}
+
+// attrs identify the connection in a log line.
+func (c *conn) attrs() []any {
+	return []any{"session_id", session.ShortID(c.visitor.session.Session), "request_id", c.visitor.requestID, "remote", c.visitor.remote}
+}
+
+// sweepsPerIdle is how often in IDLE_TIMEOUT connections are looked at;
+// refreshesPerTTL is the same for SESSION_TTL.
+const (
+	sweepsPerIdle   = 20
+	refreshesPerTTL = 3
+	minSweep        = 10 * time.Millisecond
+	maxSweep        = 250 * time.Millisecond
+)
+
+func sweepInterval(idle time.Duration) time.Duration {
+	return min(max(idle/sweepsPerIdle, minSweep), maxSweep)
+}
+
+// sweeper returns the look at every connection's clocks. A sweep that comes late,
+// because the process was stopped or the machine slept, proves nothing about
+// the peers: their bytes may be waiting. It starts their silence anew.
+func (h *Hub) sweeper() func() {
+	last := h.now()
+	late := int64(max(h.config.IdleTimeout/4, 2*maxSweep))
+	return func() {
+		now := h.now()
+		wasAway := now-last > late
+		last = now
+		h.each(func(c *conn) {
+			if wasAway {
+				c.heard = now
+			}
+			c.sweep(now)
+		})
+	}
+}
+
+func (c *conn) sweep(now int64) {
+	if c.phase == parting && now > c.partAt {
+		c.end()
+		return
+	}
+	if c.phase != open {
+		return
+	}
+	if c.paused || c.busy {
+		return // not read from, or owed an answer: its silence is ours
+	}
+	switch silent := now - c.heard; {
+	case silent >= int64(c.hub.config.IdleTimeout):
+		c.fault(frame.CloseIdle, "nothing heard for IDLE_TIMEOUT")
+	case silent >= int64(c.hub.config.IdleTimeout)/2 && !c.pinged:
+		c.pinged = true
+		c.send(frame.AppendPing(nil))
+	}
+}
