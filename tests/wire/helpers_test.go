@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"net"
+	"reflect"
 	"strconv"
 	"testing"
 	"time"
@@ -65,4 +66,10 @@ func dialRaw(t *testing.T, addr string, wire []byte) net.Conn {
 		t.Fatal(err)
 	}
 	return socket
+}
+
+// sameJSON compares two texts as JSON.
+func sameJSON(a, b string) bool {
+	var x, y any
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
 }

@@ -51,11 +51,14 @@ func TestStoreAwayRefusesHandshakes(t *testing.T) {
 func TestStoreThatCannotBeReadIsNeverCountZero(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*harness.Redis){
-		"wrong type":  func(r *harness.Redis) { r.Do("SET", harness.Key(sessionA), "x") },
-		"no number":   func(r *harness.Redis) { r.Do("HSET", harness.Key(sessionA), "count", "many") },
-		"read only":   func(r *harness.Redis) { r.Do("REPLICAOF", "127.0.0.1", "1") },
-		"full":        func(r *harness.Redis) { r.Do("CONFIG", "SET", "maxmemory", "1") },
-		"no password": func(r *harness.Redis) { r.Do("CONFIG", "SET", "requirepass", "s3cret"); r.Do("CLIENT", "KILL", "TYPE", "normal") },
+		"wrong type": func(r *harness.Redis) { r.Do("SET", harness.Key(sessionA), "x") },
+		"no number":  func(r *harness.Redis) { r.Do("HSET", harness.Key(sessionA), "count", "many") },
+		"read only":  func(r *harness.Redis) { r.Do("REPLICAOF", "127.0.0.1", "1") },
+		"full":       func(r *harness.Redis) { r.Do("CONFIG", "SET", "maxmemory", "1") },
+		"no password": func(r *harness.Redis) {
+			r.Do("CONFIG", "SET", "requirepass", "s3cret")
+			r.Do("CLIENT", "KILL", "TYPE", "normal")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
