@@ -1,0 +1,201 @@
+package client
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"baton/client/wire"
+)
+
+// connect starts the one goroutine that makes the next connection, after
+// delay. It needs mu, and a client that is not over.
+func (c *Client) connect(delay time.Duration) {
+	c.connecting = true
+	c.hurry = make(chan struct{}, 1)
+	hurry := c.hurry
+	c.owned.Go(func() { c.keepTrying(delay, hurry) })
+}
+
+// keepTrying ends with a connection, which it then reads until that ends, or
+// with the client.
+func (c *Client) keepTrying(delay time.Duration, hurry <-chan struct{}) {
+	for c.pause(delay, hurry) {
+		conn, hello, err := c.try()
+		if err == nil {
+			if l := c.adopt(conn, hello); l != nil {
+				c.read(l)
+			}
+			return
+		}
+		if c.ctx.Err() != nil {
+			return
+		}
+		wait, final := c.failed(err)
+		if final != nil {
+			c.finish(final)
+			return
+		}
+		delay, hurry = wait, nil
+	}
+}
+
+// pause waits, unless hurry or the client's end come first; it tells whether
+// to go on.
+func (c *Client) pause(delay time.Duration, hurry <-chan struct{}) bool {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-hurry:
+		return c.pause(rand.N(c.cfg.BackoffMin), nil)
+	case <-c.ctx.Done():
+	}
+	return c.ctx.Err() == nil
+}
+
+func (c *Client) try() (*wire.Conn, wire.Frame, error) {
+	c.mu.Lock()
+	number := c.attempts.next(time.Now())
+	c.mu.Unlock()
+	c.telling.Lock()
+	tell(c.cfg.Trace.Attempt, number)
+	c.telling.Unlock()
+	return c.cfg.Dialer.Baton(c.ctx, c.cfg.URL, c.cfg.SessionID, number)
+}
+
+// failed tells how long to wait after an attempt that failed, or why there
+// will be no other.
+func (c *Client) failed(err error) (wait time.Duration, final error) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.mu.Lock()
+	c.lastError = err
+	if isStale(err) {
+		c.attempts.stale++
+	}
+	switch {
+	case wire.CloseCode(err) == closeTakenOver:
+		final = ErrTakenOver
+	case hopeless(err, c.hadSession):
+		final = fmt.Errorf("client: connect: %w", err)
+	case c.attempts.stale > staleMax:
+		final = fmt.Errorf("%w: %w", ErrStaleAttempt, err)
+	default:
+		wait = c.backoff.wait(err)
+	}
+	c.mu.Unlock()
+	if final == nil && c.cfg.Events.Retry != nil {
+		c.cfg.Events.Retry(err, wait)
+	}
+	return wait, final
+}
+
+// adopt makes conn the connection in use. From its claim on the server counts
+// nothing of the old one, so its session message settles what was in flight:
+// counted up to there, to be written again above.
+func (c *Client) adopt(conn *wire.Conn, hello wire.Frame) *link {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.mu.Lock()
+	if c.over() {
+		c.mu.Unlock()
+		conn.Abort()
+		return nil
+	}
+	l := &link{conn: conn, opened: time.Now()}
+	old := c.live
+	gap := c.gap(old, l.opened)
+	acked, reset, foreign := c.ledger.resume(hello.Count)
+	gap.Resent = c.ledger.touched
+	c.live, c.connecting, c.attempts.stale = l, false, 0
+	first := !c.hadSession
+	c.hadSession = true
+	c.guard(l)
+	c.pump()
+	c.announceProgress()
+	if old != nil {
+		old.watch.Stop()
+		c.owned.Go(func() { old.conn.Bye(closeGrace) })
+	}
+	c.mu.Unlock()
+
+	c.tellAdopted(hello, conn.Attempt, acked, reset, foreign)
+	if first {
+		close(c.ready)
+	} else {
+		tell(c.cfg.Events.Gap, gap)
+	}
+	return l
+}
+
+func (c *Client) gap(old *link, now time.Time) Gap {
+	if old != nil {
+		return Gap{Handover: true}
+	}
+	return Gap{Duration: now.Sub(c.lost), Cause: c.cause}
+}
+
+// ended decides what follows the end of a connection.
+func (c *Client) ended(l *link, err error) {
+	l.end()
+	if final := c.lose(l, err); final != nil {
+		c.finish(final)
+	}
+}
+
+// lose starts the way to the next connection, or says why there is none.
+func (c *Client) lose(l *link, err error) (final error) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.mu.Lock()
+	if c.live != l { // handed over, or the client has ended
+		c.mu.Unlock()
+		return nil
+	}
+	why := l.why(err)
+	c.live, c.lost, c.cause = nil, l.usableUntil(why), why
+	if l.proved || time.Since(l.opened) > c.cfg.BackoffMax {
+		c.backoff.reset()
+	}
+	final = c.verdict(l, why)
+	switch {
+	case final != nil:
+	case c.connecting:
+		c.hurry <- struct{}{}
+	default:
+		c.connect(c.backoff.wait(nil))
+	}
+	c.mu.Unlock()
+	if final == nil {
+		tell(c.cfg.Events.Lost, why)
+	}
+	return final
+}
+
+// verdict is the reason to stop after a connection ended, nil to resume. 4001
+// means another client, unless this one has tried to connect since: then its
+// own handshake, whose answer was lost or is on its way, may have done it.
+func (c *Client) verdict(l *link, why error) error {
+	code := wire.CloseCode(why)
+	switch {
+	case c.closing:
+		return ErrClosed
+	case code == closeTakenOver && c.attempts.last == l.conn.Attempt:
+		return ErrTakenOver
+	case rejects(code):
+		return fmt.Errorf("client: the server takes no such message: %s", wire.Describe(why))
+	}
+	return nil
+}
+
+// handover moves to a new connection at a random moment while this one still
+// counts; the last fifth of the time is left for the handshake.
+func (c *Client) handover(within time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cfg.NoHandover || c.connecting || c.over() {
+		return
+	}
+	c.connect(rand.N(max(within*4/5, 1)))
+}
