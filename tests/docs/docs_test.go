@@ -81,12 +81,17 @@ func TestLinksAndMakeTargetsExist(t *testing.T) {
 }
 
 // known is every variable that is read, with its default: the server's, those
-// of compose, and those that only the scripts read.
+// of compose, and those that only the scripts read. BATON_… are not for users.
 func known(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{"ACTIVE_ENV": "blue"}
-	for _, m := range regexp.MustCompile(`\$\{([A-Z_]+)(?::-([^}]*))?`).FindAllStringSubmatch(read(t, "docker/compose.yml"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^([A-Z_]+)_DEFAULT="(.*)"$`).FindAllStringSubmatch(read(t, "scripts/lib/dynamic.sh"), -1) {
 		all[m[1]] = m[2]
+	}
+	for _, m := range regexp.MustCompile(`\$\{([A-Z_]+)(?::-([^}]*))?`).FindAllStringSubmatch(read(t, "docker/compose.yml"), -1) {
+		if !strings.HasPrefix(m[1], "BATON_") {
+			all[m[1]] = m[2]
+		}
 	}
 	for _, v := range config.Variables() {
 		all[v.Name] = v.Default
