@@ -1,0 +1,45 @@
+package main
+
+const needsExporter = "start the redis-exporter profile"
+
+// redisAndTraefik are the two that every message passes.
+func redisAndTraefik() dashboard {
+	return dashboard{
+		name:        "redis-traefik",
+		title:       "Baton / Redis and Traefik",
+		description: "The two that every message passes. Redis' own numbers need the compose profile redis-exporter.",
+		annotations: []object{switches(), drains()},
+		rows: []row{
+			{height: 4, panels: frontAndStoreNumbers()},
+			{height: 8, panels: []panel{
+				timeline("Redis commands", "ops", "Commands that Redis processed each second. Group commit keeps it below the messages.",
+					target{"commands", `sum(rate(redis_commands_processed_total[$__rate_interval]))`},
+					target{"messages", `sum(rate(websocket_messages_total[$__rate_interval]))`}).otherwise(needsExporter),
+				timeline("Redis memory", "bytes", "Used, and the limit at which noeviction refuses writes.",
+					target{"used", `sum(redis_memory_used_bytes)`}, target{"limit", `sum(redis_memory_max_bytes)`}).otherwise(needsExporter),
+				timeline("Commit as the colors see it", "s", "One pipeline of commits, there and back: Redis, its disk and the way there.",
+					target{"{{color}} p99", quantile("0.99", "session_commit_duration_seconds")}),
+			}},
+			{height: 8, panels: []panel{
+				timeline("Traefik: open connections", "short", "By entry point. `web` is the clients'.",
+					target{"{{entrypoint}}", `sum by (entrypoint) (traefik_open_connections)`}),
+				timeline("Traefik: requests", "reqps", "By entry point and status. A handshake that worked is a 101, counted when its WebSocket ends.",
+					target{"{{entrypoint}} {{code}}", `sum by (entrypoint, code) (rate(traefik_entrypoint_requests_total[$__rate_interval]))`}),
+				timeline("HTTP of the colors", "reqps", "Requests by path and status, health checks and scrapes among them.",
+					target{"{{path}} {{status_code}}", `sum by (path, status_code) (rate(http_requests_total{color=~"$color"}[$__rate_interval])) > 0`}),
+			}},
+		},
+	}
+}
+
+func frontAndStoreNumbers() []panel {
+	return []panel{
+		number("Redis", "bool_yes_no", "Redis answers its exporter.", `min(redis_up)`).good(1).otherwise(needsExporter),
+		number("Append-only file", "bool_yes_no", "The last write to the append-only file worked.", `min(redis_aof_last_write_status)`).good(1).otherwise(needsExporter),
+		number("Redis memory", "percentunit", "Used, of maxmemory. At 100 % every count is refused.",
+			`max(redis_memory_used_bytes / (redis_memory_max_bytes > 0))`).warn(0.6, 0.8).otherwise(needsExporter),
+		number("Sessions", "short", "Keys in Redis: sessions that can be resumed.", `sum(redis_db_keys)`).otherwise(needsExporter),
+		number("Traefik", "bool_yes_no", "Traefik answers Prometheus.", `min(up{job="traefik"})`).good(1),
+		number("Last switch", "s", "Time since Traefik took its configuration.", `time() - max(traefik_config_last_reload_success)`),
+	}
+}
