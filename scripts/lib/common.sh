@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# What every script here shares: where things are, how they speak, which driver
+# is meant. Sourced, never run.
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+RUN_DIR="${BATON_RUN_DIR:-$ROOT/.run}"
+ENV_FILE="${BATON_ENV_FILE:-$ROOT/.env}"
+# Progress goes to stdout; with --json to stderr, so that stdout is one object.
+SAY_FD=1
+
+say() { printf '%s\n' "$*" >&"$SAY_FD"; }
+warn() { printf 'warning: %s\n' "$*" >&2; }
+
+# die CODE SENTENCE: for what goes wrong before anything was begun.
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$2" >&2
+  exit "$1"
+}
+
+# env_value NAME DEFAULT: the environment, else .env, else the default.
+env_value() {
+  local value="${!1:-}"
+  if [[ -z "$value" && -r "$ENV_FILE" ]]; then
+    value="$(sed -n "s/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$1[[:space:]]*=[[:space:]]*//p" "$ENV_FILE" | tail -n 1)"
+    value="${value%$'\r'}"
+    value="${value%\"}"
+    value="${value#\"}"
+  fi
+  printf '%s\n' "${value:-$2}"
+}
+
+is_color() { [[ "$1" == blue || "$1" == green ]]; }
+
+other_color() { if [[ "$1" == blue ]]; then echo green; else echo blue; fi; }
+
+# now_ms is the clock in milliseconds.
+now_ms() {
+  if [[ -n "${EPOCHREALTIME:-}" ]]; then
+    local us="${EPOCHREALTIME//[.,]/}"
+    echo "${us%???}"
+  else
+    echo "$(date +%s)000"
+  fi
+}
+
+# seconds MILLISECONDS: 1234 is 1.23.
+seconds() { printf '%d.%02d' "$(($1 / 1000))" "$(($1 % 1000 / 10))"; }
+
+# replace_file FILE: stdin becomes the file, whole or not at all: it is written
+# beside it and renamed. A disk that is full or read-only leaves the old file.
+replace_file() {
+  local file="$1" temporary
+  temporary="$(dirname "$1")/.$(basename "$1").tmp"
+  if [[ -e "$file" ]]; then cp -p "$file" "$temporary" || return 1; fi
+  { cat >"$temporary"; } 2>/dev/null || {
+    rm -f "$temporary" 2>/dev/null
+    return 1
+  }
+  mv -f "$temporary" "$file" 2>/dev/null
+}
+
+# set_env_line FILE NAME VALUE replaces one line of an .env file, or adds it.
+set_env_line() {
+  local rest=""
+  if [[ -e "$1" ]]; then rest="$(grep -v "^[[:space:]]*$2[[:space:]]*=" "$1" || true)"; fi
+  printf '%s%s=%s\n' "${rest:+$rest$'\n'}" "$2" "$3" | replace_file "$1"
+}
+
+# choose_driver NAME loads a driver. Without a name: BATON_DRIVER, else the
+# local one while its stack runs, else compose.
+choose_driver() {
+  DRIVER="${1:-${BATON_DRIVER:-}}"
+  if [[ -z "$DRIVER" ]]; then
+    DRIVER=compose
+    if [[ -e "$RUN_DIR/local/pids/front" ]]; then DRIVER=local; fi
+  fi
+  [[ "$DRIVER" == local || "$DRIVER" == compose ]] || die 2 "no driver \"$DRIVER\": it is compose or local"
+  # shellcheck disable=SC2034 # the drivers' and the journal's
+  STATE_DIR="$RUN_DIR/$DRIVER"
+  # shellcheck source=/dev/null
+  source "$ROOT/scripts/drivers/$DRIVER.sh"
+}

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# The dynamic file of the front door: the one place of the active color.
+
+DYNAMIC_TEMPLATE="$ROOT/docker/traefik/dynamic.yml.tmpl"
+# Who may use /blue, /green and /metrics: this machine, and Docker's own bridges.
+ADMIN_CIDRS_DEFAULT="127.0.0.0/8,::1/128,172.16.0.0/12"
+
+# dynamic_active FILE: blue or green; nothing if the file does not say.
+dynamic_active() { sed -n -E 's/^ *- name: *(blue|green) *$/\1/p' "$1" 2>/dev/null | head -n 1; }
+
+# dynamic_render ACTIVE: the file's content, from the template and the driver's servers.
+dynamic_render() {
+  local content cidrs
+  content="$(<"$DYNAMIC_TEMPLATE")" || return 1
+  cidrs="$(env_value ADMIN_CIDRS "$ADMIN_CIDRS_DEFAULT")"
+  content="${content//"{{ACTIVE}}"/$1}"
+  content="${content//"{{ADMIN_CIDRS}}"/$(yaml_list '"%s"' "${cidrs//,/ }")}"
+  content="${content//"{{BLUE_SERVERS}}"/[$(yaml_list '{url: "%s"}' "$(driver_servers blue)")]}"
+  content="${content//"{{GREEN_SERVERS}}"/[$(yaml_list '{url: "%s"}' "$(driver_servers green)")]}"
+  printf '%s\n' "$content"
+}
+
+# yaml_list FORMAT "a b c": the items, formatted, between commas.
+yaml_list() {
+  local item items=()
+  # shellcheck disable=SC2086,SC2059 # words are wanted, and the format is ours
+  for item in $2; do items+=("$(printf "$1" "$item")"); done
+  local IFS=,
+  printf '%s' "${items[*]-}"
+}
+
+# dynamic_write ACTIVE: the switch itself, when ACTIVE is another color than before.
+dynamic_write() {
+  local content
+  content="$(dynamic_render "$1")" || return 1
+  printf '%s\n' "$content" | replace_file "$DYNAMIC_FILE"
+}
+
+# dynamic_writable: can the folder take a file of this size, and rename it?
+dynamic_writable() {
+  local probe
+  probe="$(dirname "$DYNAMIC_FILE")/.probe"
+  cp "$DYNAMIC_FILE" "$probe.tmp" 2>/dev/null && mv -f "$probe.tmp" "$probe" 2>/dev/null
+  local result=$?
+  rm -f "$probe.tmp" "$probe" 2>/dev/null
+  return "$result"
+}

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# One promote at a time. The lock dies with its holder.
+
+# lock_take FILE: fails if somebody else holds it. It stands on descriptor 9 of
+# this shell; run what follows with 9>&-: bash then keeps it on a descriptor
+# that no child inherits, so that a server started by a promote, or a command
+# that outlives a killed one, never holds the lock.
+lock_take() {
+  mkdir -p "$(dirname "$1")" 2>/dev/null || true
+  if ! command -v flock >/dev/null; then
+    lock_take_directory "$1.d"
+    return
+  fi
+  { exec 9>>"$1"; } 2>/dev/null || die 1 "cannot write $1: is the disk full or read-only? Nothing was changed"
+  flock --nonblock 9
+}
+
+# lock_take_directory: for systems without flock; a directory with its holder in it.
+lock_take_directory() {
+  local pid="" stamp=""
+  if ! mkdir "$1" 2>/dev/null; then
+    { read -r pid stamp <"$1/holder"; } 2>/dev/null || true
+    if process_is "$pid" "$stamp"; then return 1; fi
+  fi
+  printf '%s %s\n' "$$" "$(process_stamp "$$")" >"$1/holder"
+}
+
+# lock_wait FILE SECONDS
+lock_wait() {
+  local deadline=$(($(now_ms) + $2 * 1000))
+  until lock_take "$1"; do
+    if (($(now_ms) > deadline)); then return 1; fi
+    sleep 0.1
+  done
+}

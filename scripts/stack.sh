@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Starts and ends the whole stack.
+set -euo pipefail
+
+# shellcheck source=scripts/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/color.sh
+source "$ROOT/scripts/lib/color.sh"
+
+usage() {
+  cat <<'TEXT'
+usage: stack.sh up|down|status|logs [--driver compose|local]
+
+  up       start the stack with its active color; returns when it serves
+  down     end it; leaves no process (compose: no container)
+  status   what runs, and what answers
+  logs     follow the logs
+
+  --driver compose   docker compose (the default, unless a local stack runs)
+  --driver local     plain processes of this machine: front door on
+                     127.0.0.1:${HTTP_PORT:-8080}, everything written under .run/
+
+exit: 0 done, 1 failed (status: not serving), 2 usage
+TEXT
+}
+
+up() {
+  driver_up || die 1 "the stack did not come up"
+  say "serving: $(driver_front_url) ($(driver_active_color) is active)"
+}
+
+status() {
+  local color front
+  front="$(driver_front_url)"
+  say "driver   $DRIVER"
+  say "front    $front ($(front_state))"
+  say "active   $(driver_active_color)"
+  for color in blue green; do say "$(printf '%-8s' "$color") $(color_state "$color")"; done
+  http_ready "$front"
+}
+
+main() {
+  local command="" driver=""
+  while (($#)); do
+    case "$1" in
+      up | down | status | logs) command="$1" ;;
+      --driver) driver="${2:?--driver needs compose or local}" && shift ;;
+      --driver=*) driver="${1#*=}" ;;
+      -h | --help) usage && exit 0 ;;
+      *) usage >&2 && exit 2 ;;
+    esac
+    shift
+  done
+  [[ -n "$command" ]] || { usage >&2 && exit 2; }
+  choose_driver "$driver"
+  case "$command" in
+    up) up ;;
+    down) driver_down && say "the stack is down" ;;
+    status) status ;;
+    logs) driver_follow_logs ;;
+  esac
+}
+
+main "$@"
