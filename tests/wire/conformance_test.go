@@ -12,11 +12,11 @@ import (
 // a text message is answered with its count, a binary one with close 1003. Left out: 6.4 (failing before the message
 // ends is allowed, not demanded), 12 and 13 (compression, which the server never agrees to: see the handshake tests).
 type conformanceCase struct {
-	id     string
-	name   string
-	send   []harness.Frame
-	chop   int      // bytes a write; 0: all in one
-	want   []string // in order; "count", "pong:…" or "close:…", where a close ends the case
+	id   string
+	name string
+	send []harness.Frame
+	chop int      // bytes a write; 0: all in one
+	want []string // in order; "count", "pong:…" or "close:…", where a close ends the case
 }
 
 func TestConformance(t *testing.T) {

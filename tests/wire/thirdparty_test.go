@@ -38,7 +38,7 @@ func TestClientsOfOthers(t *testing.T) {
 	url := "ws://" + s.Addr + "/ws/chat/"
 	for name, row := range map[string]struct{ probe, client []string }{
 		"python websockets": {[]string{"python3", "-c", "import websockets"}, []string{"python3", "-c", pythonClient, url}},
-		"node":              {[]string{"node", "-e", "WebSocket"}, []string{"node", "-e", nodeClient, url}},
+		"node":              {[]string{"node", "--experimental-websocket", "-e", "WebSocket"}, []string{"node", "--experimental-websocket", "-e", nodeClient, url}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := exec.Command(row.probe[0], row.probe[1:]...).Run(); err != nil {
