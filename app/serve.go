@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"baton/config"
 )
 
@@ -43,7 +45,9 @@ func runServe(ctx context.Context, args []string, std streams) int {
 
 // serve runs until the first signal, drains, and gives up at the second.
 func serve(ctx context.Context, cfg config.Config, std streams, signals <-chan os.Signal, began time.Time) int {
-	app := New(cfg, newLogger(cfg, std.out), began)
+	log := newLogger(cfg, std.out)
+	redis.SetLogger(redisLog{log})
+	app := New(cfg, log, began)
 	if err := app.Start(ctx); err != nil {
 		app.log.Error("start failed", "error", err.Error())
 		_, _ = fmt.Fprintln(std.err, "baton:", err)
@@ -87,6 +91,14 @@ func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// redisLog takes what the Redis client would print on stderr: every failed dial,
+// which /readyz and the failing commits tell of already.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(_ context.Context, format string, args ...any) {
+	l.log.Debug("redis client", "message", fmt.Sprintf(format, args...))
 }
 
 func serveUsage(w io.Writer) {

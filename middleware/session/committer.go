@@ -15,8 +15,13 @@ import (
 var ErrFenced = errors.New("session: resumed elsewhere")
 
 // maxBatch is how many commits one pipeline carries at most: enough to hide a
-// round trip, few enough to answer the first while others wait.
-const maxBatch = 1024
+// round trip, few enough to answer the first while others wait. A pipeline that
+// fails is halved, down to minBatch: a Redis too slow for a large one in time
+// still takes a small one.
+const (
+	maxBatch = 1024
+	minBatch = 16
+)
 
 // Commit is a count to be stored for its owner. Count is absolute, so the same
 // commit may be sent any number of times.
@@ -94,7 +99,7 @@ func (c *Committer) signal() {
 
 func (c *Committer) run() {
 	var spare []Entry
-	batch := &batch{store: c.store, observer: c.observer}
+	batch := newBatch(c.store, c.observer)
 	for {
 		<-c.wake
 		for {
@@ -131,12 +136,17 @@ type batch struct {
 	observer Observer
 	waiting  []waiting
 	pause    time.Duration // before the next try; 0 after a success
+	limit    int           // of one pipeline, minBatch to maxBatch
 }
 
 type waiting struct {
 	entry  Entry
 	commit Commit
 	answer *redis.Cmd // nil: not sent in this try
+}
+
+func newBatch(store *Store, observer Observer) *batch {
+	return &batch{store: store, observer: observer, limit: maxBatch}
 }
 
 func (b *batch) empty() bool { return len(b.waiting) == 0 }
@@ -158,16 +168,25 @@ func (b *batch) send() {
 	all, kept := b.waiting, b.waiting[:0]
 	away := false
 	for len(all) > 0 {
-		part := all[:min(len(all), maxBatch)]
+		part := all[:min(len(all), max(b.limit, minBatch))]
 		all = all[len(part):]
 		if !away {
 			away = b.pipeline(part) != nil
+			b.adapt(away)
 		}
 		kept = b.settle(part, kept)
 	}
 	clear(b.waiting[len(kept):])
 	b.waiting = kept
 	b.pause = nextPause(b.pause, len(kept) > 0)
+}
+
+func (b *batch) adapt(failed bool) {
+	if failed {
+		b.limit /= 2
+	} else {
+		b.limit = min(max(2*b.limit, minBatch), maxBatch)
+	}
 }
 
 func nextPause(pause time.Duration, failing bool) time.Duration {
