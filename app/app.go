@@ -84,7 +84,7 @@ func (a *App) newHub() *handlers.Hub {
 		HeartbeatInterval: a.cfg.HeartbeatInterval, IdleTimeout: a.cfg.IdleTimeout,
 		SessionTTL: a.cfg.SessionTTL, CommitTimeout: a.cfg.CommitTimeout,
 		DrainSpread: a.cfg.DrainSpread, DrainTimeout: a.cfg.DrainTimeout,
-		MaxMessageBytes: a.cfg.MaxMessageBytes, MessageRate: a.cfg.MessageRate,
+		MaxMessageBytes: a.cfg.MaxMessageBytes, MessageRate: a.cfg.MessageRate, Slots: a.slots,
 	}, a.committers, a.metrics, a.log)
 }
 

@@ -14,7 +14,7 @@ const drainTick = 10 * time.Millisecond
 
 // Drain refuses new connections, tells baton.v1 clients to reconnect, closes
 // every connection 1001 over DRAIN_SPREAD, each after its owed replies, and
-// waits until all are gone. When ctx ends first, the rest is cut and Drain
+// waits until all are gone, handshakes on their way included. When ctx ends first, the rest is cut and Drain
 // returns how many that were.
 func (h *Hub) Drain(ctx context.Context) int {
 	h.draining.Store(true)
@@ -24,7 +24,7 @@ func (h *Hub) Drain(ctx context.Context) int {
 	list := h.appointments()
 	for began := time.Now(); ; {
 		list = closeDue(list, time.Since(began))
-		if len(list) == 0 && h.Live() == 0 {
+		if len(list) == 0 && h.config.Slots.InUse() == 0 {
 			return 0
 		}
 		select {

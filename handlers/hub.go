@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"baton/handlers/frame"
+	"baton/middleware/admission"
 	"baton/middleware/metrics"
 	"baton/middleware/session"
 )
@@ -23,6 +24,7 @@ type HubConfig struct {
 	DrainTimeout      time.Duration
 	MaxMessageBytes   int
 	MessageRate       int // a second and connection; 0: off
+	Slots             *admission.Slots
 }
 
 // Hub holds the live connections of the process: join, leave, heartbeat, drain.

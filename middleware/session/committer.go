@@ -104,6 +104,7 @@ func (c *Committer) run() {
 		<-c.wake
 		for {
 			entries, ended := c.take(spare)
+			spare = entries[:0] // for the next take; entries are joined before that
 			if len(entries) == 0 && batch.empty() {
 				if ended {
 					return
@@ -112,7 +113,6 @@ func (c *Committer) run() {
 			}
 			batch.join(entries)
 			clear(entries)
-			spare = entries[:0]
 			batch.send()
 			if ended {
 				batch.giveUp()
