@@ -32,7 +32,7 @@ color_not_ready_why() {
       return
     fi
   done < <(driver_replica_urls "$1")
-  echo "$(driver_color_alive "$1") of $(driver_replicas "$1") replicas run"
+  echo "$(driver_color_alive "$1") of $(driver_replicas "$1") replicas run, those are ready"
 }
 
 # color_state COLOR: for people.
@@ -52,7 +52,12 @@ color_state() {
 front_serves() { [[ "$(http_color "$(driver_front_url)")" == "$1" ]]; }
 
 front_state() {
-  local color
+  local color status
   color="$(http_color "$(driver_front_url)")"
-  if [[ -n "$color" ]]; then echo "answers, with $color"; else echo "does not answer (status $(http_status "$(driver_front_url)/version"))"; fi
+  if [[ -n "$color" ]]; then
+    echo "answers, with $color"
+    return
+  fi
+  status="$(http_status "$(driver_front_url)/version")"
+  if [[ "$status" == 000 ]]; then echo "does not answer"; else echo "answers status $status"; fi
 }

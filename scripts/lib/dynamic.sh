@@ -6,7 +6,7 @@ DYNAMIC_TEMPLATE="$ROOT/docker/traefik/dynamic.yml.tmpl"
 ADMIN_CIDRS_DEFAULT="127.0.0.0/8,::1/128,172.16.0.0/12"
 
 # dynamic_active FILE: blue or green; nothing if the file does not say.
-dynamic_active() { sed -n -E 's/^ *- name: *(blue|green) *$/\1/p' "$1" 2>/dev/null | head -n 1; }
+dynamic_active() { sed -n -E 's/^ *- name: *(blue|green) *$/\1/p' "$1" 2>/dev/null | head -n 1 || true; }
 
 # dynamic_render ACTIVE: the file's content, from the template and the driver's servers.
 dynamic_render() {

@@ -10,7 +10,7 @@ http_get() { curl --fail --silent --show-error --noproxy '*' --max-time "$HTTP_T
 http_status() { curl --silent --noproxy '*' --output /dev/null --write-out '%{http_code}' --max-time "$HTTP_TIMEOUT" "$1" || true; }
 
 # http_color BASE: the color that answers /version there, or nothing.
-http_color() { http_get "$1/version" | sed -n 's/.*"color" *: *"\([a-z]*\)".*/\1/p'; }
+http_color() { { http_get "$1/version" || true; } | sed -n 's/.*"color" *: *"\([a-z]*\)".*/\1/p'; }
 
 # http_ready BASE
 http_ready() { http_get "$1/readyz" >/dev/null; }

@@ -50,7 +50,9 @@ report_text() {
   line=""
   for i in "${!STEP_NAMES[@]}"; do line+="${STEP_NAMES[i]} $(seconds "${STEP_MS[i]}")  "; done
   if [[ -n "$line" ]]; then say "steps       $line"; fi
-  say "$1: $2 ($(seconds $(($(now_ms) - STARTED_MS))) s)"
+  # What went wrong was told on stderr.
+  if [[ "$1" == promoted ]]; then line=": $2"; else line=""; fi
+  say "$1$line ($(seconds $(($(now_ms) - STARTED_MS))) s)"
 }
 
 closes_text() {

@@ -144,8 +144,8 @@ step_bake() {
   faults="$(server_faults "$TO")"
   while (($(now_ms) < deadline)); do
     bake_look "$faults"
-    if color_ready "$TO"; then strikes=0; else strikes=$((strikes + 1)); fi
-    ((strikes < BAKE_STRIKES)) || fail "$TO broke during the bake: $(color_not_ready_why "$TO")"
+    if color_ready "$TO" && front_serves "$TO"; then strikes=0; else strikes=$((strikes + 1)); fi
+    ((strikes < BAKE_STRIKES)) || fail "$TO broke during the bake: $(color_not_ready_why "$TO"); the front door $(front_state)"
     sleep 0.25
   done
 }

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# A world of text files in which the fake executables live:
+#   $WORLD/containers/ID      "service status restarts port"
+#   $WORLD/broken/WHAT        present: that part is broken
+#   $WORLD/calls              every call, a line each
+#   $WORLD/sessions/ID        a session's count
+#   $WORLD/kill_at            a step: promote.sh is killed (-9) when it is there
+
+world_enter() {
+  printf '%s\n' "$*" >>"$WORLD/calls"
+  local journal="$BATON_RUN_DIR/compose/promote.journal" step pid
+  if [[ -s "$WORLD/kill_at" && -s "$journal" ]]; then
+    step="$(sed -n 's/^step=//p' "$journal")"
+    pid="$(sed -n 's/^pid=//p' "$journal")"
+    if [[ "$step" == "$(<"$WORLD/kill_at")" ]]; then
+      rm "$WORLD/kill_at"
+      kill -9 "$pid"
+      exit 137
+    fi
+  fi
+}
+
+broken() { [[ -e "$WORLD/broken/$1" ]]; }
+
+# front_color: whom the front door routes to.
+front_color() {
+  if broken front_stuck; then
+    cat "$WORLD/broken/front_stuck"
+  elif broken front_misses_events && [[ ! "$(grep -c . "$WORLD/writes" 2>/dev/null)" -gt 1 ]]; then
+    echo blue
+  else
+    sed -n -E 's/^ *- name: (blue|green)$/\1/p' "$BATON_DYNAMIC_DIR/baton.yml"
+  fi
+}
+
+# running COLOR: ids of its running containers.
+running() {
+  local file
+  for file in "$WORLD"/containers/*; do
+    if [[ -e "$file" ]] && grep -q "^app_$1 running" "$file"; then basename "$file"; fi
+  done
+}
