@@ -1,0 +1,86 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func env(pairs ...string) func(string) string {
+	m := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) string { return m[name] }
+}
+
+func TestAnEmptyValueIsTheDefault(t *testing.T) {
+	c, err := FromEnv(env("PORT", "", "COLOR", " "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Port != 8000 || c.Color != "blue" || c.SessionTTL != time.Hour || c.MaxConnections != 7000 || len(c.TrustedProxies) == 0 {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestEveryBadValueIsNamedAtOnce(t *testing.T) {
+	bad := map[string]string{
+		"HOST": "a/b", "PORT": "70000", "COLOR": "red", "REDIS_URL": "http://x", "SESSION_TTL": "3600", "SESSION_ID_FORMAT": "any",
+		"HEARTBEAT_INTERVAL": "-1s", "IDLE_TIMEOUT": "0", "MAX_CONNECTIONS": "-1", "MAX_MESSAGE_BYTES": "0", "MESSAGE_RATE": "fast",
+		"CONNECT_RATE": "1.5", "COMMIT_TIMEOUT": "0s", "DRAIN_TIMEOUT": "never", "DRAIN_SPREAD": "3", "ALLOWED_ORIGINS": "https://a.example/path",
+		"TRUSTED_PROXIES": "everyone", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
+	}
+	_, err := FromEnv(func(name string) string { return bad[name] })
+	var all *Error
+	if !errors.As(err, &all) || len(all.Problems) != len(Variables()) {
+		t.Fatalf("got %v, want %d problems", err, len(Variables()))
+	}
+	for i, v := range Variables() {
+		if p := all.Problems[i]; !strings.HasPrefix(p, v.Name+"=") || !strings.Contains(p, bad[v.Name]) || strings.Contains(p, "\n") {
+			t.Errorf("problem of %s: %s", v.Name, p)
+		}
+	}
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	for _, url := range []string{
+		"rediss://user:hunter2@", "http://user:hunter2@host/0", "redis://:hunter2@host:port/0", "hunter2", "redis:hunter2", "unix://?password=hunter2",
+	} {
+		_, err := FromEnv(env("REDIS_URL", url))
+		if err == nil {
+			t.Errorf("%s was taken", url)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("secret shown: %v", err)
+		}
+	}
+}
+
+func TestDotenvIsReadAndTheEnvironmentWins(t *testing.T) {
+	file := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(file, []byte("COLOR=green\nPORT=1234\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PORT", "4321")
+	t.Setenv("COLOR", "") // restored at the end: godotenv sets variables
+	if err := os.Unsetenv("COLOR"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(file, filepath.Join(t.TempDir(), "missing"))
+	if err != nil || c.Color != "green" || c.Port != 4321 {
+		t.Errorf("got %s %d, %v", c.Color, c.Port, err)
+	}
+}
+
+func FuzzFromEnv(f *testing.F) {
+	f.Add("redis://h", "10.0.0.0/8", "https://a", "1h")
+	f.Fuzz(func(t *testing.T, url, proxies, origins, ttl string) {
+		c, err := FromEnv(env("REDIS_URL", url, "TRUSTED_PROXIES", proxies, "ALLOWED_ORIGINS", origins, "SESSION_TTL", ttl))
+		if err == nil && c.SessionTTL <= 0 {
+			t.Errorf("SESSION_TTL=%q gave %v", ttl, c.SessionTTL)
+		}
+	})
+}

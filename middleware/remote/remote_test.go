@@ -1,0 +1,32 @@
+package remote
+
+import (
+	"net/netip"
+	"testing"
+)
+
+func TestXForwardedForIsReadFromItsEndAsFarAsProxiesAreTrusted(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8")}
+	for name, tc := range map[string]struct {
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		"no proxy":                   {"203.0.113.9", nil, "203.0.113.9"},
+		"stranger writes the header": {"203.0.113.9", []string{"1.2.3.4"}, "203.0.113.9"},
+		"one proxy":                  {"10.0.0.1", []string{"203.0.113.9"}, "203.0.113.9"},
+		"client wrote one itself":    {"10.0.0.1", []string{"1.2.3.4, 203.0.113.9"}, "203.0.113.9"},
+		"two proxies":                {"127.0.0.1", []string{"1.2.3.4, 203.0.113.9, 10.0.0.7"}, "203.0.113.9"},
+		"two headers":                {"10.0.0.1", []string{"1.2.3.4", "203.0.113.9"}, "203.0.113.9"},
+		"all trusted":                {"10.0.0.1", []string{"10.0.0.2"}, "10.0.0.2"},
+		"nonsense":                   {"10.0.0.1", []string{"1.2.3.4, <script>"}, "10.0.0.1"},
+		"IPv6":                       {"10.0.0.1", []string{"2001:db8::1"}, "2001:db8::1"},
+		"mapped":                     {"10.0.0.1", []string{"::ffff:203.0.113.9"}, "203.0.113.9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := client(netip.MustParseAddr(tc.peer), tc.forwarded, trusted); got.String() != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
