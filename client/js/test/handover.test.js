@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { connect, until } from '../testkit/client.js'
+import { Sessions, serve } from '../testkit/server.js'
+
+const WITHIN_MS = 200
+
+test('on reconnect it moves before the old connection ends, with no gap', async (t) => {
+  const sessions = new Sessions()
+  const { url, connections } = await serve(t, (connection) => sessions.serve(connection, `server ${connection.index}`))
+  const { baton, of } = connect(t, url)
+  const sending = setInterval(() => baton.readyState === 1 && baton.send(`message ${++sent}`), 1)
+  let sent = 0
+  t.after(() => clearInterval(sending))
+  await until(baton, () => baton.count > 10)
+  connections[0].send({ type: 'reconnect', within_ms: WITHIN_MS })
+  await until(baton, () => of('resume').length === 1)
+  await until(baton, () => baton.count > sent - 1 && sent > 50)
+  clearInterval(sending)
+  await until(baton, () => baton.pending === 0)
+  assert.deepEqual([of('resume')[0].gap, of('resume')[0].instance], [0, 'server 1'])
+  assert.equal(connections[0].closed, 1000, 'the old connection is ended')
+  assert.equal(of('retry').length, 0)
+  const texts = Array.from({ length: sent }, (_, i) => `message ${i + 1}`)
+  assert.deepEqual(sessions.get(baton.sessionId).messages, texts)
+  assert.deepEqual(of('ack').map(({ data }) => data), texts)
+})
+
+test('the moment to move is random, and within the time granted', async (t) => {
+  t.mock.method(Math, 'random', () => 0.999)
+  const sessions = new Sessions()
+  let asked
+  const { url, connections } = await serve(t, (connection) => {
+    if (connection.index === 1) assert.ok(performance.now() - asked < WITHIN_MS)
+    if (connection.index === 1) assert.ok(performance.now() - asked > WITHIN_MS / 2)
+    sessions.serve(connection)
+  })
+  const { baton, of } = connect(t, url)
+  await until(baton, () => baton.readyState === 1)
+  asked = performance.now()
+  connections[0].send({ type: 'reconnect', within_ms: WITHIN_MS })
+  await until(baton, () => of('resume').length === 1)
+})
+
+test('messages sent between the claim and the session message are counted once', async (t) => {
+  const sessions = new Sessions()
+  const { url, connections } = await serve(t, (connection) => {
+    if (connection.index === 0) return sessions.serve(connection)
+    const { session } = sessions.claim(connection) // the first connection is fenced from here on
+    connection.accept()
+    baton.send('in between')
+    connections[0].onend = () => {
+      connection.send({ type: 'session', session_id: session.id, count: session.messages.length, resumed: true })
+      connection.ontext = (text) => connection.send({ count: sessions.commit(session, connection, text) })
+    }
+  })
+  const { baton, of } = connect(t, url)
+  baton.send('before')
+  await until(baton, () => baton.count === 1)
+  connections[0].send({ type: 'reconnect', within_ms: 1 })
+  await until(baton, () => baton.count === 2)
+  assert.deepEqual(sessions.get(baton.sessionId).messages, ['before', 'in between'])
+  assert.equal(of('close').length, 0, 'the 4001 came from its own newer attempt')
+})
+
+test('a reply that the old connection brings late is not taken for the new one', async (t) => {
+  const sessions = new Sessions()
+  const { url, connections } = await serve(t, (connection) => {
+    const session = sessions.serve(connection)
+    if (connection.index > 0) return
+    connection.ontext = (text) => {
+      sessions.commit(session, connection, text)
+      connection.send({ type: 'reconnect', within_ms: 0 })
+    }
+  })
+  const { baton, of } = connect(t, url)
+  baton.send('one')
+  await until(baton, () => of('resume').length === 1)
+  connections[0].send({ count: 1 })
+  baton.send('two')
+  await until(baton, () => baton.count === 2)
+  assert.deepEqual(of('ack').map(({ data, count }) => [data, count]), [['one', 1], ['two', 2]])
+})
+
+test('a handover that is refused is tried again while the old connection serves on', async (t) => {
+  const sessions = new Sessions()
+  const { url, connections } = await serve(t, (connection) => {
+    if (connection.index === 1 || connection.index === 2) return connection.refuse(503)
+    sessions.serve(connection)
+  })
+  const { baton, of } = connect(t, url)
+  await until(baton, () => baton.readyState === 1)
+  connections[0].send({ type: 'reconnect', within_ms: 1 })
+  await until(baton, () => of('retry').length === 1)
+  assert.equal(baton.readyState, 1)
+  baton.send('still here')
+  await until(baton, () => of('resume').length === 1)
+  assert.equal(of('resume')[0].gap, 0)
+  await until(baton, () => baton.count === 1)
+})
+
+test('an old connection that ends before the new one is there leaves a gap, and nothing else', async (t) => {
+  const sessions = new Sessions()
+  const { url, connections } = await serve(t, (connection) => {
+    if (connection.index === 0) return sessions.serve(connection)
+    connections[0].close(1001, 'server draining')
+    connections[0].onend = () => sessions.serve(connection)
+  })
+  const { baton, of } = connect(t, url)
+  await until(baton, () => baton.readyState === 1)
+  connections[0].send({ type: 'reconnect', within_ms: 1 })
+  await until(baton, () => of('resume').length === 1)
+  assert.equal(of('retry').length, 0)
+  assert.ok(of('resume')[0].gap > 0)
+})
+
+test('a connection that says nothing is replaced', async (t) => {
+  const sessions = new Sessions()
+  const { url, connections } = await serve(t, (connection) => {
+    sessions.serve(connection)
+    if (connection.index === 0) connection.ontext = () => {}
+  })
+  const { baton, of } = connect(t, url, { timeout: 50 })
+  baton.send('into the void')
+  await until(baton, () => baton.count === 1)
+  assert.equal(of('resume').length, 1)
+  assert.ok(of('resume')[0].gap > 0)
+  assert.equal(connections.length, 2)
+})
+
+test('after a sleep, or a clock that jumped, a silent connection is replaced', async (t) => {
+  const sessions = new Sessions()
+  const { url } = await serve(t, (connection) => sessions.serve(connection))
+  const { baton, of } = connect(t, url)
+  await until(baton, () => baton.readyState === 1)
+  const now = Date.now
+  t.mock.method(Date, 'now', () => now() - 3_600_000)
+  await until(baton, () => of('resume').length === 1)
+  t.mock.method(Date, 'now', () => now() + 3_600_000)
+  await until(baton, () => of('resume').length === 2)
+  baton.send('awake')
+  await until(baton, () => baton.count === 1)
+})
