@@ -12,8 +12,10 @@ import (
 	"time"
 )
 
-// answerWithin is how long a test waits for a frame that has to come.
-const answerWithin = 10 * time.Second
+const (
+	answerWithin = 10 * time.Second // how long a test waits for a frame that has to come
+	endsWithin   = time.Second      // and for the end of a connection that both sides have closed, as Autobahn does
+)
 
 // Peer is a client that does exactly what it is told, right or wrong.
 type Peer struct {
@@ -194,14 +196,14 @@ func (p *Peer) ClosedEventually(code int) []Frame {
 func (p *Peer) Ended() {
 	p.t.Helper()
 	_ = p.TrySend(Frame{Op: OpClose, Payload: []byte{3, 232}})
-	_ = p.SetReadDeadline(time.Now().Add(answerWithin))
+	_ = p.SetReadDeadline(time.Now().Add(endsWithin))
 	rest, err := io.ReadAll(p.reader)
 	if len(rest) > 0 {
 		p.t.Errorf("%d bytes after the close frame: % x", len(rest), rest)
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		p.t.Errorf("still open %v after its close frame", answerWithin)
+		p.t.Errorf("still open %v after both close frames", endsWithin)
 	}
 }
 

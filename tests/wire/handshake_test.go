@@ -189,7 +189,6 @@ func TestOrigins(t *testing.T) {
 		{none, "", "http://" + none.Addr + "@evil.example", false},
 		{list, "", "https://app.example.com", true},
 		{list, "", "HTTPS://APP.example.COM", true},
-		{list, "", "https://app.example.com:443", true},
 		{list, "", "http://localhost:3000", true},
 		{list, "", "http://" + list.Addr, true},
 		{list, "", "http://app.example.com", false},

@@ -1,0 +1,148 @@
+//go:build linux
+
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+)
+
+// order is what the load process is told, as JSON in its environment.
+type order struct {
+	Port     int
+	Clients  int
+	InFlight int // messages each client has on the way; 0: the clients only hold their connections
+	Warm     time.Duration
+	Measure  time.Duration
+	Pids     []int // whose CPU time to measure
+}
+
+// yield is what the load process reports, as JSON on its standard output.
+type yield struct {
+	Messages int
+	Elapsed  time.Duration
+	CPU      []time.Duration
+	P50, P99 time.Duration
+}
+
+const maxEvents = 512
+
+// load is many clients on one thread: one epoll loop, frames masked beforehand, so that it takes little of the machine.
+type load struct {
+	order   order
+	epoll   int
+	clients map[int32]*client
+	times   *latencies
+	counted int
+}
+
+// runLoad carries out an order: to a measurement, or until standard input ends.
+func runLoad(text string) error {
+	var o order
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return fmt.Errorf("order %q: %w", text, err)
+	}
+	l := &load{order: o, clients: map[int32]*client{}, times: &latencies{}}
+	if err := l.connect(); err != nil {
+		return err
+	}
+	if o.InFlight == 0 {
+		fmt.Println("{}")
+		_, err := io.Copy(io.Discard, os.Stdin)
+		return err
+	}
+	report, err := l.measure()
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(report)
+}
+
+func (l *load) connect() error {
+	var err error
+	if l.epoll, err = syscall.EpollCreate1(0); err != nil {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	for i := range l.order.Clients {
+		c, err := dial(l.order.Port, i, l.order.InFlight)
+		if err != nil {
+			return fmt.Errorf("client %d: %w", i, err)
+		}
+		l.clients[int32(c.fd)] = c
+		event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(c.fd)}
+		if err := syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_ADD, c.fd, &event); err != nil {
+			return fmt.Errorf("epoll add: %w", err)
+		}
+	}
+	return nil
+}
+
+// measure keeps every client's messages on the way, and counts once it is warm.
+func (l *load) measure() (yield, error) {
+	for _, c := range l.clients {
+		if err := c.send(l.order.InFlight, time.Now()); err != nil {
+			return yield{}, err
+		}
+	}
+	if err := l.turn(time.Now().Add(l.order.Warm)); err != nil {
+		return yield{}, err
+	}
+	before, err := l.cpu()
+	if err != nil {
+		return yield{}, err
+	}
+	l.counted, *l.times = 0, latencies{}
+	start := time.Now()
+	if err := l.turn(start.Add(l.order.Measure)); err != nil {
+		return yield{}, err
+	}
+	report := yield{Messages: l.counted, Elapsed: time.Since(start), P50: l.times.quantile(0.5), P99: l.times.quantile(0.99)}
+	report.CPU, err = l.cpu()
+	for i := range report.CPU {
+		report.CPU[i] -= before[i]
+	}
+	return report, err
+}
+
+// turn answers each reply with the next message until a time.
+func (l *load) turn(until time.Time) error {
+	events := make([]syscall.EpollEvent, maxEvents)
+	for {
+		n, err := syscall.EpollWait(l.epoll, events, 100)
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			return fmt.Errorf("epoll wait: %w", err)
+		}
+		now := time.Now()
+		if now.After(until) {
+			return nil
+		}
+		for _, event := range events[:max(n, 0)] {
+			c := l.clients[event.Fd]
+			replies, err := c.receive(now, l.times)
+			if err != nil {
+				return err
+			}
+			l.counted += replies
+			if err := c.send(replies, now); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (l *load) cpu() ([]time.Duration, error) {
+	var all []time.Duration
+	for _, pid := range l.order.Pids {
+		used, err := cpuTime(pid)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, used)
+	}
+	return all, nil
+}
