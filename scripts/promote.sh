@@ -151,7 +151,6 @@ resume() {
     mirror_active "$TO"
     retire_and_report
   fi
-  RESUMES_BEFORE="$(color_resumes "$TO")"
   after_switch
 }
 

@@ -6,6 +6,7 @@
 step_retire() {
   begin retire retiring
   SESSIONS_BEFORE="$(color_connections "$FROM")"
+  RESUMES_BEFORE="$(color_resumes "$TO")"
   stop_color "$FROM"
   # The front door forgets addresses that anybody may listen on next.
   dynamic_write "$TO" || warn "the dynamic file still names the servers of $FROM"
@@ -41,7 +42,7 @@ closes_since() {
 count_moved() {
   local deadline=$(($(now_ms) + 1000))
   while :; do
-    SESSIONS_MOVED=$(($(color_resumes "$TO") - ${RESUMES_BEFORE:-0}))
+    SESSIONS_MOVED=$(($(color_resumes "$TO") - RESUMES_BEFORE))
     ((SESSIONS_MOVED < SESSIONS_BEFORE && $(now_ms) < deadline)) || break
     sleep 0.1
   done

@@ -100,7 +100,6 @@ canary() {
 step_switch() {
   local renamed nudged
   begin switch switched
-  RESUMES_BEFORE="$(color_resumes "$TO")"
   dynamic_write "$TO" || fail "cannot write the dynamic file $DYNAMIC_FILE: is the disk full or read-only?"
   renamed="$(now_ms)" nudged="$renamed"
   until front_serves "$TO"; do

@@ -22,7 +22,7 @@ name == "websocket_draining" { draining += value }
 name == "websocket_messages_total" { messages += value }
 name == "app_build_info" { version = label(series, "version") }
 
-name ~ /_total$/ && name !~ /^(go|process|promhttp)_/ {
+name ~ /_total$/ && name !~ /^(go_|process_|promhttp_|http_requests_in_progress)/ {
   moved[series] += increase(key, value)
   if (name == "websocket_messages_total") message_moves += increase(key, value)
   if (name == "websocket_errors_total") error_moves += increase(key, value)
