@@ -60,7 +60,7 @@ fuzz: ## Fuzz every fuzz target for FUZZTIME (60s)
 
 .PHONY: e2e
 e2e: ## Run every test, the slow ones too: real Redis, Traefik, browser, Docker
-	@$(GOTEST) -p 1 -timeout 40m ./tests/...
+	@$(GOTEST) -p 1 -timeout 40m ./...
 	@.ci/scripttest
 
 .PHONY: faults
