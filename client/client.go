@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"baton/client/wire"
 )
 
 // closeGrace is how long Close waits for the replies the server still owes,
@@ -27,7 +29,7 @@ type Client struct {
 	mu         sync.Mutex
 	ledger     ledger
 	attempts   attempts
-	backoff    backoff
+	backoff    wire.Backoff
 	live       *link         // takes the messages; nil while there is none
 	connecting bool          // one goroutine at most makes the next connection
 	hurry      chan struct{} // ends the wait of a handover
@@ -70,7 +72,7 @@ func newClient(cfg Config) *Client {
 		cfg:     cfg,
 		ready:   make(chan struct{}),
 		done:    make(chan struct{}),
-		backoff: backoff{min: cfg.BackoffMin, max: cfg.BackoffMax},
+		backoff: wire.Backoff{Min: cfg.BackoffMin, Max: cfg.BackoffMax},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if cfg.Resume != nil {
@@ -233,7 +235,7 @@ func (c *Client) finish(reason error) {
 	c.mu.Unlock()
 	c.cancel()
 	if live != nil {
-		live.end()
+		live.conn.Abort()
 	}
 	c.telling.Lock()
 	tell(c.cfg.Events.Closed, reason)

@@ -82,7 +82,7 @@ func (c *Client) failed(err error) (wait time.Duration, final error) {
 	case c.attempts.stale > staleMax:
 		final = fmt.Errorf("%w: %w", ErrStaleAttempt, err)
 	default:
-		wait = c.backoff.wait(err)
+		wait = c.backoff.Wait(err)
 	}
 	c.mu.Unlock()
 	if final == nil && c.cfg.Events.Retry != nil {
@@ -111,11 +111,10 @@ func (c *Client) adopt(conn *wire.Conn, hello wire.Frame) *link {
 	c.live, c.connecting, c.attempts.stale = l, false, 0
 	first := !c.hadSession
 	c.hadSession = true
-	c.guard(l)
+	conn.Watch(c.cfg.KeepAlive)
 	c.pump()
 	c.announceProgress()
 	if old != nil {
-		old.watch.Stop()
 		c.owned.Go(func() { old.conn.Bye(closeGrace) })
 	}
 	c.mu.Unlock()
@@ -138,7 +137,7 @@ func (c *Client) gap(old *link, now time.Time) Gap {
 
 // ended decides what follows the end of a connection.
 func (c *Client) ended(l *link, err error) {
-	l.end()
+	l.conn.Abort()
 	if final := c.lose(l, err); final != nil {
 		c.finish(final)
 	}
@@ -154,9 +153,9 @@ func (c *Client) lose(l *link, err error) (final error) {
 		return nil
 	}
 	why := l.why(err)
-	c.live, c.lost, c.cause = nil, l.usableUntil(why), why
+	c.live, c.lost, c.cause = nil, l.conn.UsableUntil(why), why
 	if l.proved || time.Since(l.opened) > c.cfg.BackoffMax {
-		c.backoff.reset()
+		c.backoff.Reset()
 	}
 	final = c.verdict(l, why)
 	switch {
@@ -164,7 +163,7 @@ func (c *Client) lose(l *link, err error) (final error) {
 	case c.connecting:
 		c.hurry <- struct{}{}
 	default:
-		c.connect(c.backoff.wait(nil))
+		c.connect(c.backoff.Wait(nil))
 	}
 	c.mu.Unlock()
 	if final == nil {

@@ -26,39 +26,39 @@
 //
 // # States
 //
-//	             handshake and session message
-//	connecting ────────────────────────────────► live
-//	    ▲  │ refused, failed: wait                │ │
-//	    └──┘                                      │ │ reconnect within N ms
-//	    ▲          the connection ends            │ ▼
-//	    └──────────────────────────────────────── live and connecting (handover)
-//	                                                │ session message of the new one
-//	                                                ▼
-//	                                              live, on the new connection
+//		             handshake and session message
+//		connecting ────────────────────────────────► live
+//		    ▲  │ refused, failed: wait                │ │
+//		    └──┘                                      │ │ reconnect within N ms
+//		    ▲          the connection ends            │ ▼
+//		    └──────────────────────────────────────── live and connecting (handover)
+//		                                                │ session message of the new one
+//		                                                ▼
+//		                                              live, on the new connection
 //
-//   - connecting: messages queue. Waits between attempts are exponential with
-//     full jitter, a Retry-After is waited for first.
-//   - live: messages are written as they come. After a silence of KeepAlive
-//     the server is pinged, after three the connection is given up.
-//   - handover: at a random moment of the time the server gave, the next
-//     connection is opened while this one still sends and hears replies. What
-//     this one hears before the new one's session message counts. From the
-//     moment of the new claim the server counts nothing of the old one, and
-//     the new session message says what that was; the rest is written again.
-//     If the old connection ends meanwhile, this is plain connecting.
-//   - Each handshake carries an attempt: one more than the last, and at least
-//     the clock in milliseconds. One that was given up and arrives late is
-//     refused by it. 409 (a clock set back, a proxy that repeated our
-//     handshake) is tried again with attempts that run further and further
-//     ahead.
-//   - Close 4001 ends the client with ErrTakenOver, and it does not come back,
-//     unless it has itself started a handshake since that connection was
-//     claimed: then the other one may be itself, and it connects again.
-//   - 1003, 1007 and 1009 end it, for the same message would be refused again,
-//     and so do 400, 401, 403 and 426. Every other end is resumed.
-//   - A session message that says less than was acknowledged is told as Reset,
-//     one that says more than was written as Foreign; messages are numbered on
-//     from what it said.
+//	  - connecting: messages queue. Waits between attempts are exponential with
+//	    full jitter, a Retry-After is waited for first.
+//	  - live: messages are written as they come. After a silence of KeepAlive
+//	    the server is pinged, after three the connection is given up.
+//	  - handover: at a random moment of the time the server gave, the next
+//	    connection is opened while this one still sends and hears replies. What
+//	    this one hears before the new one's session message counts. From the
+//	    moment of the new claim the server counts nothing of the old one, and
+//	    the new session message says what that was; the rest is written again.
+//	    If the old connection ends meanwhile, this is plain connecting.
+//	  - Each handshake carries an attempt: one more than the last, and at least
+//	    the clock in milliseconds. One that was given up and arrives late is
+//	    refused by it. 409 (a clock set back, a proxy that repeated our
+//	    handshake) is tried again with attempts that run further and further
+//	    ahead.
+//	  - Close 4001 ends the client with ErrTakenOver, and it does not come back,
+//	    unless it has itself started a handshake since that connection was
+//	    claimed: then the other one may be itself, and it connects again.
+//	  - 1003, 1007 and 1009 end it, for the same message would be refused again,
+//	    and so do 400, 401, 403 and 426. Every other end is resumed.
+//	  - A session message that says less than was acknowledged is told as Reset,
+//	    one that says more than was written as Foreign; messages are numbered on
+//	    from what it said.
 //
 // # Limits
 //

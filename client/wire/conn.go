@@ -35,7 +35,8 @@ type Conn struct {
 
 	ws    *websocket.Conn
 	buf   bytes.Buffer
-	heard atomic.Int64 // unix nanoseconds of the last byte of sense
+	heard atomic.Int64 // unix nanoseconds of the last frame
+	watch watch
 }
 
 func newConn(ws *websocket.Conn) *Conn {
@@ -52,11 +53,11 @@ func newConn(ws *websocket.Conn) *Conn {
 func (c *Conn) Read() ([]byte, error) {
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
-		return nil, err
+		return nil, c.why(err)
 	}
 	c.buf.Reset()
 	if _, err := c.buf.ReadFrom(r); err != nil {
-		return nil, err
+		return nil, c.why(err)
 	}
 	if kind != websocket.TextMessage {
 		return nil, errors.New("the server sent a binary message")
@@ -102,11 +103,19 @@ func (c *Conn) Bye(grace time.Duration) {
 		c.Abort()
 		return
 	}
+	c.Expire(grace)
+}
+
+// Expire lets Read go on for grace at most.
+func (c *Conn) Expire(grace time.Duration) {
 	_ = c.ws.SetReadDeadline(time.Now().Add(grace))
 }
 
-// Abort cuts the socket, without a close frame.
-func (c *Conn) Abort() { _ = c.ws.NetConn().Close() }
+// Abort cuts the socket, without a close frame, and frees what Watch holds.
+func (c *Conn) Abort() {
+	c.watch.stop()
+	_ = c.ws.NetConn().Close()
+}
 
 // Close says goodbye, reads what the server still owes, and frees the socket.
 func (c *Conn) Close(ctx context.Context, grace time.Duration) {
@@ -119,6 +128,23 @@ func (c *Conn) Close(ctx context.Context, grace time.Duration) {
 			return
 		}
 	}
+}
+
+// UsableUntil is when the connection that ended with err could take a message
+// for the last time, as far as can be known: one that fell silent died before
+// that was noticed.
+func (c *Conn) UsableUntil(err error) time.Time {
+	if errors.Is(err, ErrSilent) {
+		return c.Heard()
+	}
+	return time.Now()
+}
+
+func (c *Conn) why(err error) error {
+	if c.watch.fellSilent() {
+		return fmt.Errorf("%w: %w", ErrSilent, err)
+	}
+	return err
 }
 
 func (c *Conn) touch() { c.heard.Store(time.Now().UnixNano()) }
