@@ -48,7 +48,7 @@ build: ## Build bin/baton, static, version and commit stamped
 .PHONY: test
 test: ## Run the tests; redis-server is used where it is installed
 	@$(GOTEST) -short $(RACE) -timeout 5m ./...
-	@.ci/scripttest -short
+	@.ci/scripttest
 
 .PHONY: lint
 lint: ## Vet, golangci-lint, govulncheck, shellcheck, shfmt, promtool, actionlint
@@ -61,7 +61,6 @@ fuzz: ## Fuzz every fuzz target for FUZZTIME (60s)
 .PHONY: e2e
 e2e: ## Run every test, the slow ones too: real Redis, Traefik, browser, Docker
 	@$(GOTEST) -p 1 -timeout 40m ./...
-	@.ci/scripttest
 
 .PHONY: faults
 faults: ## Kill, pause and restart processes and Redis under load; nothing may be lost
