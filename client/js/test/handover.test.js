@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connect, until } from '../testkit/client.js'
-import { Sessions, serve } from '../testkit/server.js'
+import { Sessions, closed, serve } from '../testkit/server.js'
 
 const WITHIN_MS = 200
 
@@ -19,11 +19,12 @@ test('on reconnect it moves before the old connection ends, with no gap', async 
   clearInterval(sending)
   await until(baton, () => baton.pending === 0)
   assert.deepEqual([of('resume')[0].gap, of('resume')[0].instance], [0, 'server 1'])
-  assert.equal(connections[0].closed, 1000, 'the old connection is ended')
   assert.equal(of('retry').length, 0)
   const texts = Array.from({ length: sent }, (_, i) => `message ${i + 1}`)
   assert.deepEqual(sessions.get(baton.sessionId).messages, texts)
   assert.deepEqual(of('ack').map(({ data }) => data), texts)
+  await closed(connections[0])
+  assert.equal(connections[0].closed, 1000, 'the old connection is ended')
 })
 
 test('the moment to move is random, and within the time granted', async (t) => {

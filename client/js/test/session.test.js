@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Memory, connect, numbered, until } from '../testkit/client.js'
-import { Sessions, serve } from '../testkit/server.js'
+import { Sessions, closed, serve } from '../testkit/server.js'
 
 test('counts each message and says so', async (t) => {
   const sessions = new Sessions()
@@ -142,10 +142,3 @@ test('many messages at once stay in order', async (t) => {
   await until(baton, () => baton.count === texts.length)
   assert.deepEqual(sessions.get(baton.sessionId).messages, texts)
 })
-
-function closed(connection) {
-  return new Promise((resolve) => {
-    if (connection.socket.destroyed) return resolve()
-    connection.onend = resolve
-  })
-}

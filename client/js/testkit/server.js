@@ -80,6 +80,14 @@ export class Connection {
   }
 }
 
+/** Resolves when the connection is over. */
+export function closed(connection) {
+  return new Promise((resolve) => {
+    if (connection.socket.destroyed) return resolve()
+    connection.onend = resolve
+  })
+}
+
 /** What the server does: claim, count, fence. It remembers the messages themselves, to compare. */
 export class Sessions {
   #sessions = new Map()
