@@ -1,0 +1,154 @@
+package dashboards
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"baton/tests/harness"
+)
+
+const (
+	configFile  = "../../docker/prometheus/prometheus.yml"
+	askWithin   = 5 * time.Second
+	startWithin = 20 * time.Second
+)
+
+// prometheus is a real one with the real configuration, but for where the targets are and how often it looks.
+type prometheus struct {
+	*harness.Process
+	base string
+}
+
+// startPrometheus rewrites the configuration: targets by job; a job without one is left out.
+func startPrometheus(t *testing.T, targets map[string][]string) *prometheus {
+	t.Helper()
+	path, err := exec.LookPath("prometheus")
+	if err != nil {
+		harness.Skip(t, "prometheus is not installed")
+	}
+	port := harness.FreePort(t)
+	targets["prometheus"] = []string{fmt.Sprintf("127.0.0.1:%d", port)}
+	config := filepath.Join(t.TempDir(), "prometheus.yml")
+	if err := os.WriteFile(config, rewritten(t, targets), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &prometheus{base: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	p.Process = harness.Run(t, harness.Command{Path: path, Env: os.Environ(), Args: []string{
+		"--config.file=" + config, "--storage.tsdb.path=" + t.TempDir(), "--web.listen-address=" + targets["prometheus"][0],
+	}})
+	harness.Eventually(t, startWithin, "Prometheus is ready", func() bool {
+		answer, err := http.Get(p.base + "/-/ready")
+		if err != nil {
+			return false
+		}
+		answer.Body.Close()
+		return answer.StatusCode == http.StatusOK
+	})
+	return p
+}
+
+func rewritten(t *testing.T, targets map[string][]string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(configFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Global        map[string]any   `yaml:"global"`
+		RuleFiles     []string         `yaml:"rule_files"`
+		ScrapeConfigs []map[string]any `yaml:"scrape_configs"`
+		Alerting      any              `yaml:"alerting,omitempty"`
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	config.Alerting = nil
+	config.Global = map[string]any{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+	for i, pattern := range config.RuleFiles {
+		config.RuleFiles[i] = absolute(t, filepath.Join("../../docker/prometheus/rules", filepath.Base(pattern)))
+	}
+	scrapes := config.ScrapeConfigs
+	config.ScrapeConfigs = nil
+	for _, scrape := range scrapes {
+		delete(scrape, "dns_sd_configs")
+		if list := targets[fmt.Sprint(scrape["job_name"])]; len(list) > 0 {
+			scrape["static_configs"] = []map[string]any{{"targets": list}}
+			config.ScrapeConfigs = append(config.ScrapeConfigs, scrape)
+		}
+	}
+	out, err := yaml.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// ask runs an instant query and returns the values, without what is not a number.
+func (p *prometheus) ask(expr string) ([]float64, error) {
+	client := http.Client{Timeout: askWithin}
+	response, err := client.Get(p.base + "/api/v1/query?query=" + url.QueryEscape(expr))
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Error string
+		Data  struct {
+			ResultType string
+			Result     json.RawMessage
+		}
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return nil, fmt.Errorf("HTTP %d: %w", response.StatusCode, err)
+	}
+	if answer.Error != "" {
+		return nil, fmt.Errorf("prometheus: %s", answer.Error)
+	}
+	var vector []struct{ Value [2]any }
+	if answer.Data.ResultType == "scalar" {
+		vector = make([]struct{ Value [2]any }, 1)
+		err = json.Unmarshal(answer.Data.Result, &vector[0].Value)
+	} else {
+		err = json.Unmarshal(answer.Data.Result, &vector)
+	}
+	var values []float64
+	for _, sample := range vector {
+		if v, err := strconv.ParseFloat(fmt.Sprint(sample.Value[1]), 64); err == nil && !math.IsNaN(v) {
+			values = append(values, v)
+		}
+	}
+	return values, err
+}
+
+// number is the one value of an expression.
+func (p *prometheus) number(t *testing.T, expr string) float64 {
+	t.Helper()
+	values, err := p.ask(expr)
+	if err != nil || len(values) > 1 {
+		t.Fatalf("%s: %v %v", expr, values, err)
+	}
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	return values[0]
+}

@@ -1,0 +1,189 @@
+package dashboards
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"baton/tests/harness"
+)
+
+const loadFor = 25 * time.Second
+
+// stack is two colors behind a front door, on one Redis, watched by Prometheus.
+type stack struct {
+	blue, green *harness.Server
+	front       string // host:port
+	missing     []string
+	prometheus  *prometheus
+}
+
+// startStack starts the colors before Redis: so they were not ready once, and what counts that has counted.
+func startStack(t *testing.T) *stack {
+	t.Helper()
+	redis := harness.PrepareRedis(t, "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
+	s := &stack{}
+	for color, server := range map[string]**harness.Server{"blue": &s.blue, "green": &s.green} {
+		*server = harness.StartUnready(t, harness.Env{"COLOR": color, "REDIS_URL": redis.URL(), "HEARTBEAT_INTERVAL": "1s"})
+		(*server).WaitNotReady()
+	}
+	redis.Start()
+	s.blue.WaitReady()
+	s.green.WaitReady()
+	targets := map[string][]string{
+		"app_blue": {s.blue.Addr}, "app_green": {s.green.Addr},
+		"traefik": s.startTraefik(t), "redis": s.startExporter(t, redis),
+	}
+	s.prometheus = startPrometheus(t, targets)
+	return s
+}
+
+// startTraefik runs the real one with the real files, but for the addresses. Without it the colors are asked directly.
+func (s *stack) startTraefik(t *testing.T) []string {
+	t.Helper()
+	path, err := exec.LookPath("traefik")
+	if err != nil {
+		s.lacks(t, "traefik")
+		return nil
+	}
+	s.front = fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+	metrics := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+	dir := t.TempDir()
+	static := filepath.Join(dir, "traefik.yml")
+	dynamic := filepath.Join(dir, "dynamic")
+	rewrite(t, "../../docker/traefik/traefik.yml", static,
+		`":80"`, s.front, `":8082"`, metrics, "/etc/traefik/dynamic", dynamic)
+	rewrite(t, "../../docker/traefik/dynamic.yml.tmpl", filepath.Join(dynamic, "baton.yml"),
+		"{{ACTIVE}}", "blue", "{{ADMIN_CIDRS}}", `"127.0.0.1/32"`,
+		"{{BLUE_SERVERS}}", `[{url: "http://`+s.blue.Addr+`"}]`, "{{GREEN_SERVERS}}", `[{url: "http://`+s.green.Addr+`"}]`)
+	harness.Run(t, harness.Command{Path: path, Args: []string{"--configFile=" + static}, Env: os.Environ()})
+	harness.Eventually(t, startWithin, "Traefik leads to both colors", func() bool {
+		return answers("http://"+s.front+"/readyz") && answers("http://"+s.front+"/green/readyz")
+	})
+	return []string{metrics}
+}
+
+func (s *stack) startExporter(t *testing.T, redis *harness.Redis) []string {
+	t.Helper()
+	for _, name := range []string{"redis_exporter", "prometheus-redis-exporter"} {
+		if path, err := exec.LookPath(name); err == nil {
+			address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+			harness.Run(t, harness.Command{Path: path, Env: os.Environ(), Args: []string{
+				"--redis.addr", redis.URL(), "--web.listen-address", address,
+			}})
+			return []string{address}
+		}
+	}
+	s.lacks(t, "redis")
+	return nil
+}
+
+// lacks: what is not installed leaves its expressions without an answer, and the log says so.
+func (s *stack) lacks(t *testing.T, prefix string) {
+	t.Helper()
+	if os.Getenv("BATON_NO_SKIP") != "" {
+		t.Fatalf("what answers %s_… is not installed, and BATON_NO_SKIP is set", prefix)
+	}
+	t.Logf("not installed, so not asked: %s_…", prefix)
+	s.missing = append(s.missing, prefix)
+}
+
+// expected tells whether an expression can have an answer here.
+func (s *stack) expected(expr string) bool {
+	if strings.Contains(expr, "traefik_tls_certs_not_after") {
+		return false // exists only with TLS
+	}
+	for _, prefix := range s.missing {
+		if strings.Contains(expr, prefix+"_") || strings.Contains(expr, `"`+prefix+`"`) {
+			return false
+		}
+	}
+	return true
+}
+
+// misbehave makes one error and one close on each color.
+func (s *stack) misbehave(t *testing.T) {
+	t.Helper()
+	for _, server := range []*harness.Server{s.blue, s.green} {
+		if answer := server.Get("/ws/chat/"); answer.Status != http.StatusUpgradeRequired {
+			t.Fatalf("no upgrade: %d %s", answer.Status, answer.Body)
+		}
+		server.Get("/readyz")
+		peer := server.Dial(harness.Handshake{})
+		peer.Send(harness.Close(1000, ""))
+		peer.Closed(1000)
+		peer.Close()
+	}
+}
+
+// traffic is a running `baton soak`.
+type traffic struct{ *harness.Process }
+
+func (s *stack) soak(t *testing.T, prefix string) *traffic {
+	t.Helper()
+	target := s.front + prefix
+	if s.front == "" {
+		target = map[string]string{"": s.blue.Addr, "/green": s.green.Addr}[prefix]
+	}
+	return &traffic{harness.Run(t, harness.Command{Path: harness.Binary(t), Env: os.Environ(), Args: []string{
+		"soak", "--url", "ws://" + target + "/ws/chat/", "--clients", "20", "--rate", "5", "--duration", loadFor.String(), "--json",
+	}})}
+}
+
+// acknowledged waits for the end, which has to be a good one.
+func (l *traffic) acknowledged(t *testing.T) float64 {
+	t.Helper()
+	if code := l.Exit(t, 2*loadFor); code != 0 {
+		t.Fatalf("soak ended with %d: %s", code, l.Stderr())
+	}
+	return field(t, l.Stdout(), "acknowledged")
+}
+
+func (p *prometheus) eventually(t *testing.T, expr string, want float64) {
+	t.Helper()
+	got := math.NaN()
+	for deadline := time.Now().Add(startWithin); got != want; time.Sleep(askEvery) {
+		if got = p.number(t, expr); time.Now().After(deadline) {
+			break
+		}
+	}
+	if got != want {
+		t.Errorf("%s is %v, the load says %v", expr, got, want)
+	}
+}
+
+func answers(address string) bool {
+	client := http.Client{Timeout: askWithin}
+	response, err := client.Get(address)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// rewrite copies a file with some texts replaced; one that is not there is an error.
+func rewrite(t *testing.T, from, to string, pairs ...string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(string(text), pairs[i]) {
+			t.Fatalf("%s has no %s", from, pairs[i])
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, []byte(strings.NewReplacer(pairs...).Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
