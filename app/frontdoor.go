@@ -19,11 +19,10 @@ const frontdoorHeaderTimeout = 10 * time.Second
 
 func runFrontdoor(ctx context.Context, args []string, std streams) int {
 	flags := flag.NewFlagSet("frontdoor", flag.ContinueOnError)
-	flags.SetOutput(std.err)
 	listen := flags.String("listen", "127.0.0.1:8080", "`address` to listen on")
 	dynamic := flags.String("dynamic", "", "Traefik's dynamic `file` or directory; read again when it changes")
-	if err := flags.Parse(args); err != nil {
-		return flagFailure(err)
+	if code, ok := parseFlags(flags, args, std); !ok {
+		return code
 	}
 	if *dynamic == "" || flags.NArg() > 0 {
 		_, _ = fmt.Fprintln(std.err, "baton frontdoor: --dynamic FILE_OR_DIR is needed, and nothing besides flags")

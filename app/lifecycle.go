@@ -12,8 +12,9 @@ import (
 	"baton/middleware/session"
 )
 
-// httpShutdown is how long requests in flight may take once the sockets are gone.
-const httpShutdown = 2 * time.Second
+// leastShutdown is how long requests and commits on their way may take when the
+// drain has used all of DRAIN_TIMEOUT.
+const leastShutdown = 50 * time.Millisecond
 
 // cutError tells that DRAIN_TIMEOUT ended the drain.
 type cutError struct{ connections int }
@@ -80,18 +81,41 @@ func (a *App) Stop() error {
 		a.log.Warn("drain cut off by DRAIN_TIMEOUT", "connections", cut)
 		errs = append(errs, &cutError{cut})
 	}
-	if err := a.fiber.ShutdownWithTimeout(httpShutdown); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	err := a.fiber.ShutdownWithTimeout(remaining(ctx))
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		errs = append(errs, fmt.Errorf("http shutdown: %w", err))
 	}
 	a.hub.Stop()
-	for _, c := range a.committers {
-		c.Close()
-	}
+	errs = append(errs, a.closeStore(remaining(ctx)))
 	a.core.Close()
-	errs = append(errs, a.store.Close())
 	if a.embedded != nil {
 		a.embedded.Close()
 	}
 	a.log.Info("stopped", "shutdown_seconds", time.Since(began).Seconds())
 	return errors.Join(errs...)
+}
+
+// closeStore lets the last commits through and ends the connections to Redis,
+// which fails those that are still unanswered by then.
+func (a *App) closeStore(patience time.Duration) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, c := range a.committers {
+			c.Close()
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+	}
+	err := a.store.Close()
+	<-done
+	return err
+}
+
+// remaining is what is left of the drain's time.
+func remaining(ctx context.Context) time.Duration {
+	deadline, _ := ctx.Deadline()
+	return max(time.Until(deadline), leastShutdown)
 }

@@ -23,14 +23,9 @@ const dotenvFile = ".env"
 func runServe(ctx context.Context, args []string, std streams) int {
 	began := time.Now()
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	flags.SetOutput(std.err)
-	flags.Usage = func() { serveUsage(std.err) }
-	if err := flags.Parse(args); err != nil {
-		return flagFailure(err)
-	}
-	if flags.NArg() > 0 {
-		_, _ = fmt.Fprintf(std.err, "baton serve: takes no arguments, got %q; it is configured by the environment\n", flags.Arg(0))
-		return exitUsage
+	flags.Usage = func() { serveUsage(flags.Output()) }
+	if code, ok := parseFlags(flags, args, std); !ok {
+		return code
 	}
 	cfg, err := config.Load(dotenvFile)
 	if err != nil {

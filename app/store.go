@@ -15,14 +15,9 @@ const storeTick = time.Second
 
 func runStore(ctx context.Context, args []string, std streams) int {
 	flags := flag.NewFlagSet("store", flag.ContinueOnError)
-	flags.SetOutput(std.err)
 	listen := flags.String("listen", "127.0.0.1:6379", "`address` to listen on; the address in use is printed")
-	if err := flags.Parse(args); err != nil {
-		return flagFailure(err)
-	}
-	if flags.NArg() > 0 {
-		_, _ = fmt.Fprintln(std.err, "baton store: takes no arguments besides flags")
-		return exitUsage
+	if code, ok := parseFlags(flags, args, std); !ok {
+		return code
 	}
 	store := miniredis.NewMiniRedis()
 	if err := store.StartAddr(*listen); err != nil {

@@ -16,10 +16,9 @@ var (
 
 func runVersion(_ context.Context, args []string, std streams) int {
 	flags := flag.NewFlagSet("version", flag.ContinueOnError)
-	flags.SetOutput(std.err)
 	asJSON := flags.Bool("json", false, "print one JSON object")
-	if err := flags.Parse(args); err != nil {
-		return flagFailure(err)
+	if code, ok := parseFlags(flags, args, std); !ok {
+		return code
 	}
 	if *asJSON {
 		_ = json.NewEncoder(std.out).Encode(map[string]string{"version": version, "commit": commit, "go": runtime.Version()})

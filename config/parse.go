@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // maxCount bounds every count: what a 32-bit int can hold.
@@ -79,6 +81,9 @@ func redisURL(dst *string, s string) error {
 	default:
 		return errors.New("must begin with redis://, rediss:// or unix://")
 	}
+	if _, err := redis.ParseURL(s); err != nil {
+		return errors.New("is not a URL of Redis: the path is the number of a database, and only the Redis client's own options may follow the question mark")
+	}
 	*dst = s
 	return nil
 }
@@ -89,6 +94,9 @@ func maskURL(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" {
 		return "***"
+	}
+	if u.Host == "" && u.Scheme != "unix" {
+		return u.Scheme + ":***"
 	}
 	masked := u.Scheme + "://"
 	if u.User != nil {

@@ -94,9 +94,18 @@ func (c *conn) part() {
 	c.endIfDone()
 }
 
+// endIfDone ends the connection once both sides have closed and all is sent. A
+// peer that broke the protocol can't be understood any more: it is told that
+// nothing will follow, and what it sends is taken until it ends, because bytes
+// left unread would reset the connection before it has read the close frame.
 func (c *conn) endIfDone() {
-	if c.phase == parting && c.peerDone && len(c.out) == 0 {
+	if c.phase != parting || len(c.out) > 0 {
+		return
+	}
+	if c.peerDone {
 		c.end()
+	} else if c.deaf {
+		c.socket.CloseWrite()
 	}
 }
 

@@ -252,6 +252,22 @@ func (s *epollSocket) setInterest(interest uint32) {
 	}
 }
 
+func (s *epollSocket) CloseWrite() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		_ = unix.Shutdown(s.fd, unix.SHUT_WR)
+	}
+}
+
+func (s *epollSocket) CloseWrite() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		_ = unix.Shutdown(s.fd, unix.SHUT_WR)
+	}
+}
+
 func (s *epollSocket) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -141,6 +141,10 @@ func (s *goSocket) setPaused(paused bool) {
 	s.resumed.Signal()
 }
 
+func (s *goSocket) CloseWrite() { _ = s.nc.CloseWrite() }
+
+func (s *goSocket) CloseWrite() { _ = s.nc.CloseWrite() }
+
 func (s *goSocket) Close() {
 	s.mu.Lock()
 	s.closed = true

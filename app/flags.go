@@ -1,0 +1,32 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+)
+
+// parseFlags parses a command's arguments, of which only flags are taken. Help
+// that was asked for is a result, on std.out; any mistake goes to std.err. When
+// it returns false the command ends with the code.
+func parseFlags(flags *flag.FlagSet, args []string, std streams) (code int, ok bool) {
+	var text bytes.Buffer
+	flags.SetOutput(&text)
+	err := flags.Parse(args)
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("takes no arguments, got %q", flags.Arg(0))
+		_, _ = fmt.Fprintf(&text, "baton %s: %v\n", flags.Name(), err)
+		flags.Usage()
+	}
+	switch {
+	case err == nil:
+		return exitOK, true
+	case errors.Is(err, flag.ErrHelp):
+		_, _ = std.out.Write(text.Bytes())
+		return exitOK, false
+	default:
+		_, _ = std.err.Write(text.Bytes())
+		return exitUsage, false
+	}
+}
