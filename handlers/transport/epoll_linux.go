@@ -260,14 +260,6 @@ func (s *epollSocket) CloseWrite() {
 	}
 }
 
-func (s *epollSocket) CloseWrite() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		_ = unix.Shutdown(s.fd, unix.SHUT_WR)
-	}
-}
-
 func (s *epollSocket) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

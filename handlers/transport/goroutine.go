@@ -143,8 +143,6 @@ func (s *goSocket) setPaused(paused bool) {
 
 func (s *goSocket) CloseWrite() { _ = s.nc.CloseWrite() }
 
-func (s *goSocket) CloseWrite() { _ = s.nc.CloseWrite() }
-
 func (s *goSocket) Close() {
 	s.mu.Lock()
 	s.closed = true

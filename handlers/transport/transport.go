@@ -41,8 +41,6 @@ type Socket interface {
 	// PauseReading and ResumeReading are the back-pressure.
 	PauseReading()
 	ResumeReading()
-	// CloseWrite tells the peer that it has heard everything; reading goes on.
-	CloseWrite()
 	// CloseWrite tells the peer that nothing more will be sent.
 	CloseWrite()
 	// Close ends the connection; no call of Conn begins after it but one that
