@@ -2,14 +2,21 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // sendBuffer bounds what the kernel keeps for a peer that does not read, in
 // bytes. Left alone it grows to megabytes a connection.
 const sendBuffer = 64 << 10
+
+// acceptPause is how long a failed accept is rested: long enough not to spin,
+// short enough that a shutdown never waits for it.
+const acceptPause = 50 * time.Millisecond
 
 // Listen listens on a TCP address; its connections are *Accepted.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
@@ -23,14 +30,30 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 
 type listener struct{ net.Listener }
 
+// Accept waits out what passes, such as a process that is out of descriptors:
+// the HTTP server takes any error for the end, and would cut every session.
 func (l *listener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		nc, err := l.Listener.Accept()
+		if err == nil {
+			tcp := nc.(*net.TCPConn)
+			_ = tcp.SetWriteBuffer(sendBuffer)
+			return &Accepted{TCPConn: tcp}, nil
+		}
+		if !passes(err) {
+			return nil, err
+		}
+		time.Sleep(acceptPause)
 	}
-	tcp := nc.(*net.TCPConn)
-	_ = tcp.SetWriteBuffer(sendBuffer)
-	return &Accepted{TCPConn: tcp}, nil
+}
+
+func passes(err error) bool {
+	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
 }
 
 // Accepted is a connection that the HTTP server still holds.
