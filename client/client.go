@@ -33,6 +33,8 @@ type Client struct {
 	live       *link         // takes the messages; nil while there is none
 	connecting bool          // one goroutine at most makes the next connection
 	hurry      chan struct{} // ends the wait of a handover
+	trying     uint64        // the attempt whose handshake is under way, 0 if none is
+	fencedBy   uint64        // the attempt that took the session from the last connection, while it is under way
 	lost       time.Time     // when a connection could take a message for the last time
 	cause      error         // what ended it
 	hadSession bool
@@ -112,21 +114,21 @@ func (c *Client) TrySend(text string) (seq uint64, err error) {
 }
 
 // Flush waits until everything sent so far, and whatever is sent meanwhile,
-// is acknowledged.
+// is acknowledged and told.
 func (c *Client) Flush(ctx context.Context) error {
 	for {
 		c.mu.Lock()
-		if len(c.ledger.pending) == 0 || c.over() {
-			err := c.reason()
-			empty := len(c.ledger.pending) == 0
-			c.mu.Unlock()
-			if empty {
-				return nil
-			}
-			return err
-		}
+		empty, over, err := len(c.ledger.pending) == 0, c.over(), c.reason()
 		moved := c.awaitProgress()
 		c.mu.Unlock()
+		switch {
+		case empty:
+			c.telling.Lock() // the last Ack is being told
+			c.telling.Unlock()
+			return nil
+		case over:
+			return err
+		}
 		select {
 		case <-moved:
 		case <-ctx.Done():

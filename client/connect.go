@@ -57,6 +57,7 @@ func (c *Client) pause(delay time.Duration, hurry <-chan struct{}) bool {
 func (c *Client) try() (*wire.Conn, wire.Frame, error) {
 	c.mu.Lock()
 	number := c.attempts.next(time.Now())
+	c.trying = number
 	c.mu.Unlock()
 	c.telling.Lock()
 	tell(c.cfg.Trace.Attempt, number)
@@ -70,7 +71,8 @@ func (c *Client) failed(err error) (wait time.Duration, final error) {
 	c.telling.Lock()
 	defer c.telling.Unlock()
 	c.mu.Lock()
-	c.lastError = err
+	fenced := c.fencedBy != 0
+	c.lastError, c.trying, c.fencedBy = err, 0, 0
 	if isStale(err) {
 		c.attempts.stale++
 	}
@@ -84,7 +86,11 @@ func (c *Client) failed(err error) (wait time.Duration, final error) {
 	default:
 		wait = c.backoff.Wait(err)
 	}
+	cause := c.cause
 	c.mu.Unlock()
+	if fenced && final == nil {
+		tell(c.cfg.Events.Lost, cause)
+	}
 	if final == nil && c.cfg.Events.Retry != nil {
 		c.cfg.Events.Retry(err, wait)
 	}
@@ -105,10 +111,10 @@ func (c *Client) adopt(conn *wire.Conn, hello wire.Frame) *link {
 	}
 	l := &link{conn: conn, opened: time.Now()}
 	old := c.live
-	gap := c.gap(old, l.opened)
+	gap := c.gap(l)
 	acked, reset, foreign := c.ledger.resume(hello.Count)
 	gap.Resent = c.ledger.touched
-	c.live, c.connecting, c.attempts.stale = l, false, 0
+	c.live, c.connecting, c.trying, c.fencedBy, c.attempts.stale = l, false, 0, 0, 0
 	first := !c.hadSession
 	c.hadSession = true
 	conn.Watch(c.cfg.KeepAlive)
@@ -128,11 +134,13 @@ func (c *Client) adopt(conn *wire.Conn, hello wire.Frame) *link {
 	return l
 }
 
-func (c *Client) gap(old *link, now time.Time) Gap {
-	if old != nil {
+// gap is the way to the connection next, which is about to be adopted. If its
+// claim ended the one before, it could take messages from then on.
+func (c *Client) gap(next *link) Gap {
+	if c.live != nil || c.fencedBy == next.conn.Attempt {
 		return Gap{Handover: true}
 	}
-	return Gap{Duration: now.Sub(c.lost), Cause: c.cause}
+	return Gap{Duration: next.opened.Sub(c.lost), Cause: c.cause}
 }
 
 // ended decides what follows the end of a connection.
@@ -158,6 +166,10 @@ func (c *Client) lose(l *link, err error) (final error) {
 		c.backoff.Reset()
 	}
 	final = c.verdict(l, why)
+	if wire.CloseCode(why) == closeTakenOver {
+		c.fencedBy = c.trying
+	}
+	handover := c.fencedBy != 0
 	switch {
 	case final != nil:
 	case c.connecting:
@@ -166,7 +178,7 @@ func (c *Client) lose(l *link, err error) (final error) {
 		c.connect(c.backoff.Wait(nil))
 	}
 	c.mu.Unlock()
-	if final == nil {
+	if final == nil && !handover {
 		tell(c.cfg.Events.Lost, why)
 	}
 	return final

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fasthttp/websocket"
@@ -20,6 +21,7 @@ type Conn struct {
 	resumed  bool
 	ws       *websocket.Conn
 	writing  sync.Mutex
+	killed   atomic.Bool
 }
 
 // Send writes one frame.
@@ -82,6 +84,7 @@ func (c *Conn) serve() {
 // message is one message's way; it tells whether there is another.
 func (c *Conn) message() bool {
 	if _, _, err := c.ws.ReadMessage(); err != nil {
+		c.storeLate()
 		return false
 	}
 	c.messages++
@@ -122,6 +125,13 @@ func (c *Conn) left(step Step) bool {
 		return false
 	}
 	return true
+}
+
+// storeLate stores what was answered first, unless the process was killed.
+func (c *Conn) storeLate() {
+	if c.server.AnswerFirst && !c.killed.Load() {
+		c.server.Store.commit(c, c.count)
+	}
 }
 
 func (c *Conn) drop() { reset(c.ws.NetConn()) }

@@ -74,7 +74,8 @@ type Server struct {
 	Script Script
 	// CountTwice counts every message two times, and says so.
 	CountTwice bool
-	// AnswerFirst replies before anything is stored, and stores when Sync is called.
+	// AnswerFirst replies before it stores, which it does when the client
+	// leaves; Kill loses it.
 	AnswerFirst bool
 	// Heartbeats adds a heartbeat before each reply.
 	Heartbeats bool
@@ -109,6 +110,7 @@ func Start(t testing.TB, server *Server) *Server {
 // handshakes are taken, as by the one that comes after it.
 func (s *Server) Kill() {
 	for _, c := range s.open() {
+		c.killed.Store(true)
 		c.drop()
 	}
 }
