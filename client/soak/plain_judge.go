@@ -40,18 +40,19 @@ func (j *plainJudge) reply(count uint64) {
 		most += j.unsure
 		j.unsure = 0
 	}
+	j.tally.acknowledged(1)
 	switch {
 	case j.replies > j.written:
 		j.tally.reordered(1) // a reply to nothing
 		j.replies--
 	case count < least && j.replies > 1:
 		j.tally.reordered(1)
+		return
 	case count < least:
 		j.tally.lost(least - count)
 	case count > most:
 		j.tally.duplicated(count - most)
 	}
-	j.tally.acknowledged(1)
 	j.high = count
 }
 

@@ -88,6 +88,10 @@ func (c *Conn) message() bool {
 		return false
 	}
 	c.messages++
+	c.server.messages.Add(1)
+	if every := c.server.IgnoreEvery; every > 0 && c.messages%every == 0 {
+		return true
+	}
 	if c.left(Received) {
 		return false
 	}

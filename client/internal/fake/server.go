@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,6 +78,8 @@ type Server struct {
 	// AnswerFirst replies before it stores, which it does when the client
 	// leaves; Kill loses it.
 	AnswerFirst bool
+	// IgnoreEvery nth message of a connection is neither counted nor replied to.
+	IgnoreEvery int
 	// Heartbeats adds a heartbeat before each reply.
 	Heartbeats bool
 
@@ -84,7 +87,10 @@ type Server struct {
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
 	seen  int
-	alive sync.WaitGroup
+	gone  bool
+
+	messages atomic.Int64
+	alive    sync.WaitGroup
 }
 
 // Start runs server on a free port until the test ends.
@@ -115,11 +121,11 @@ func (s *Server) Kill() {
 	}
 }
 
-// Drain asks every client to move, and after within closes 1001.
-func (s *Server) Drain(within time.Duration) {
+// Drain asks every client to move within a time, and closes 1001 after another.
+func (s *Server) Drain(within, closing time.Duration) {
 	for _, c := range s.open() {
 		c.Send(fmt.Sprintf(`{"type":"reconnect","within_ms":%d}`, within.Milliseconds()))
-		time.AfterFunc(within, func() { c.bye(websocket.CloseGoingAway) })
+		time.AfterFunc(closing, func() { c.bye(websocket.CloseGoingAway) })
 	}
 }
 
@@ -128,6 +134,17 @@ func (s *Server) Handshakes() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.seen
+}
+
+// Messages is how many were read.
+func (s *Server) Messages() int { return int(s.messages.Load()) }
+
+// RefuseAll kills the server for good: handshakes are cut from now on.
+func (s *Server) RefuseAll() {
+	s.mu.Lock()
+	s.gone = true
+	s.mu.Unlock()
+	s.Kill()
 }
 
 // Connections is how many are open.
@@ -160,7 +177,12 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.seen++
 	c.number = s.seen
+	gone := s.gone
 	s.mu.Unlock()
+	if gone {
+		hijack(w)
+		return
+	}
 	if !c.shake(w, r) {
 		return
 	}
