@@ -103,7 +103,3 @@ monitor: ## Watch the stack in the terminal
 .PHONY: logs
 logs: ## Follow the stack's logs
 	@scripts/stack.sh logs $(DRIVEN)
-
-.PHONY: load-test
-load-test: ## 5,000 Locust users through the front door
-	@scripts/loadtest/run.sh
