@@ -151,6 +151,11 @@ resume() {
     mirror_active "$TO"
     retire_and_report
   fi
+  # The front door may not have seen the file yet that was renamed last.
+  step switch "new connections go to $TO" step_switch
+  if color_serves "$FROM"; then
+    step canary "a session with $CANARY_MESSAGES messages on $FROM, directly" step_canary_again
+  fi
   after_switch
 }
 

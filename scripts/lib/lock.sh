@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # One promote at a time. The lock dies with its holder.
 
+# Seconds that what is left of a killed holder may take to end.
+LOCK_STRAGGLERS=20
+
 # lock_take FILE: fails if somebody else holds it. It stands on descriptor 9 of
 # this shell; run what follows with 9>&-: bash then keeps it on a descriptor
 # that no child inherits, so that a server started by a promote, or a command
@@ -12,16 +15,21 @@ lock_take() {
     return
   fi
   { exec 9>>"$1"; } 2>/dev/null || die 1 "cannot write $1: is the disk full or read-only? Nothing was changed"
-  flock --nonblock 9
+  flock --nonblock 9 || { ! lock_holder_lives "$1" && flock --wait "$LOCK_STRAGGLERS" 9; } || return 1
+  printf '%s %s\n' "$$" "$(process_stamp "$$")" >"$1" 2>/dev/null || true
+}
+
+# lock_holder_lives FILE: the holder writes itself into the file. If it is dead
+# and the lock still held, that is a subshell of it about to end.
+lock_holder_lives() {
+  local pid="" stamp=""
+  { read -r pid stamp <"$1"; } 2>/dev/null || true
+  process_is "$pid" "$stamp"
 }
 
 # lock_take_directory: for systems without flock; a directory with its holder in it.
 lock_take_directory() {
-  local pid="" stamp=""
-  if ! mkdir "$1" 2>/dev/null; then
-    { read -r pid stamp <"$1/holder"; } 2>/dev/null || true
-    if process_is "$pid" "$stamp"; then return 1; fi
-  fi
+  if ! mkdir "$1" 2>/dev/null && lock_holder_lives "$1/holder"; then return 1; fi
   printf '%s %s\n' "$$" "$(process_stamp "$$")" >"$1/holder"
 }
 

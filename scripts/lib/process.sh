@@ -24,14 +24,16 @@ process_is() { [[ -n "$1" && -n "$2" && "$(process_stamp "$1")" == "$2" ]]; }
 # writes the pid file itself before it becomes the command: however the script
 # is killed, no process is ever without one.
 process_start() {
-  local name="$1" session=(nohup)
+  local name="$1" session=(nohup) self
   shift
   mkdir -p "$STATE_DIR/pids" "$STATE_DIR/logs" || return 1
   if command -v setsid >/dev/null; then session=(setsid); fi
   (
     # Nothing of the caller is kept: not the lock, not a pipe somebody waits on.
     exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
-    printf '%s %s\n' "$BASHPID" "$(process_stamp "$BASHPID")" >"$STATE_DIR/pids/$name" || exit 1
+    # Not $BASHPID within $(…): there it is another process.
+    self="$BASHPID"
+    printf '%s %s\n' "$self" "$(process_stamp "$self")" >"$STATE_DIR/pids/$name" || exit 1
     exec "${session[@]}" "$@"
   ) </dev/null >>"$STATE_DIR/logs/$name.log" 2>&1 &
   local tries=0

@@ -88,6 +88,14 @@ step_canary() {
   fail "no canary session could be held on $FROM: $TOOL_SAID"
 }
 
+# step_canary_again: behind the switch, in a run that goes on where another was
+# stopped. The front door leads to the old color by its name only.
+step_canary_again() {
+  CANARY_SESSION="$(new_uuid)"
+  canary "$FROM" "$CANARY_MESSAGES" 0 "/$FROM" || fail "no canary session could be held on $FROM: $TOOL_SAID"
+  CANARY_BEFORE="$CANARY_MESSAGES"
+}
+
 # canary COLOR MESSAGES COUNT PREFIX: COUNT is what the session counts at its opening.
 canary() {
   local base

@@ -1,0 +1,128 @@
+package switchtest
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestPromoteThereAndBackUnderLoad(t *testing.T) {
+	onBothStacks(t, true, func(t *testing.T, s *stack) {
+		s.env = append(s.env, "GREEN_REPLICAS=2")
+		s.up()
+		load := s.soak()
+		front := watch(t, s.front())
+		s.mustPromote("green", nil)
+		if n := len(s.pids("green-")); n != 2 {
+			t.Errorf("%d replicas of green run, want 2", n)
+		}
+		s.mustPromote("blue", nil)
+		front.mustHaveSeen(t, "the front door", "blue", "green")
+		load.exact()
+	})
+}
+
+func TestTheReport(t *testing.T) {
+	onBothStacks(t, false, func(t *testing.T, s *stack) {
+		s.up()
+		load := s.soak()
+		p := s.begin("promote.sh", nil, "--json", "--bake", "1")
+		if code := p.Exit(t, scriptLimit); code != 0 {
+			t.Fatalf("exit %d: %s", code, p.Stderr())
+		}
+		var report struct {
+			Result, Active string
+			SwitchMS       *int `json:"switch_ms"`
+			Sessions       struct{ Before, Moved int }
+			Canary         struct{ Before, After int }
+			Retirement     struct {
+				Done, Forced bool
+				Closes       map[string]int
+			}
+			Steps []struct{ Name string }
+		}
+		if err := json.Unmarshal([]byte(p.Stdout()), &report); err != nil {
+			t.Fatalf("%v: %s", err, p.Stdout())
+		}
+		if report.Result != "promoted" || report.Active != "green" || report.SwitchMS == nil || len(report.Steps) != 9 {
+			t.Errorf("report: %s", p.Stdout())
+		}
+		if report.Sessions.Before != soakClients || report.Sessions.Moved != soakClients {
+			t.Errorf("sessions %+v, want %d moved", report.Sessions, soakClients)
+		}
+		if report.Canary.Before != 3 || report.Canary.After != 4 {
+			t.Errorf("canary %+v, want 3 and 4", report.Canary)
+		}
+		if !report.Retirement.Done || report.Retirement.Forced || len(report.Retirement.Closes) == 0 {
+			t.Errorf("retirement %+v", report.Retirement)
+		}
+		load.exact()
+	})
+}
+
+func TestRollback(t *testing.T) {
+	onBothStacks(t, false, func(t *testing.T, s *stack) {
+		s.up()
+		load := s.soak()
+		front := watch(t, s.front())
+		s.mustPromote("green", nil, "--no-retire")
+		if len(s.pids("blue-")) != 1 {
+			t.Error("--no-retire retired blue")
+		}
+		blue := s.pids("blue-")["blue-1"]
+		if r := s.script("promote.sh", nil, "rollback"); r.code != 0 || s.active() != "blue" {
+			t.Errorf("rollback to a color that runs: %d, %s is active\n%s", r.code, s.active(), r.text)
+		}
+		if s.pids("blue-")["blue-1"] != blue || len(s.pids("green-")) != 0 {
+			t.Errorf("after the rollback run %v, want blue as it was (%d)", s.pids(""), blue)
+		}
+		if r := s.script("promote.sh", nil, "rollback"); r.code != 0 || s.active() != "green" {
+			t.Errorf("rollback to a color that was stopped: %d, %s is active\n%s", r.code, s.active(), r.text)
+		}
+		front.mustHaveSeen(t, "the front door", "blue", "green")
+		load.exact()
+	})
+}
+
+func TestRollbackDuringABake(t *testing.T) {
+	onBothStacks(t, false, func(t *testing.T, s *stack) {
+		s.up()
+		load := s.soak()
+		front := watch(t, s.front())
+		promote := s.begin("promote.sh", nil, "--bake", "60")
+		s.at("bake")
+		if r := s.script("promote.sh", nil, "rollback"); r.code != 0 || !strings.Contains(r.text, "blue is active") {
+			t.Errorf("rollback: %d\n%s", r.code, r.text)
+		}
+		code := promote.Exit(t, scriptLimit)
+		s.mustBeBackOn("blue", result{code, promote.Stdout() + promote.Stderr()}, "stopped by SIGTERM; switched back to blue, green was retired")
+		front.mustHaveSeen(t, "the front door", "blue", "green")
+		load.exact()
+	})
+}
+
+func TestTwoPromotesAtOnce(t *testing.T) {
+	onBothStacks(t, false, func(t *testing.T, s *stack) {
+		s.up()
+		load := s.soak()
+		first := s.begin("promote.sh", nil, "--bake", "3")
+		s.at("bake")
+		if r := s.promote(nil); r.code != 3 || !strings.Contains(r.text, "another promote holds the lock") {
+			t.Errorf("the second: %d\n%s", r.code, r.text)
+		}
+		if code := first.Exit(t, scriptLimit); code != 0 || s.active() != "green" {
+			t.Errorf("the first: %d, %s is active", code, s.active())
+		}
+		load.exact()
+	})
+}
+
+// mustPromote promotes the idle color, which has to be this one.
+func (s *stack) mustPromote(color string, env []string, args ...string) result {
+	s.t.Helper()
+	r := s.promote(env, args...)
+	if r.code != 0 || s.active() != color {
+		s.t.Fatalf("promote %s: exit %d, %s is active\n%s", color, r.code, s.active(), r.text)
+	}
+	return r
+}
