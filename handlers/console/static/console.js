@@ -9,6 +9,7 @@ import { Timeline } from './timeline.js'
 const BURST = 100
 const STREAM_EVERY_MS = 200
 const BREAK_MS = 2000
+const MAX_DELAY_MS = 2000 // somebody watches: be back soon
 const RESUMED_ELSEWHERE = 4001
 
 const $ = (id) => document.getElementById(id)
@@ -34,7 +35,8 @@ class Console {
     this.#tally = new Tally()
     this.#chart.clear()
     this.#state('connecting', 'Connecting …')
-    const baton = new Baton(new URL('ws/chat/', location.href), { sessionId, WebSocket: this.#network.WebSocket })
+    const options = { sessionId, maxDelay: MAX_DELAY_MS, WebSocket: this.#network.WebSocket }
+    const baton = new Baton(new URL('ws/chat/', location.href), options)
     this.#baton = baton
     const handlers = {
       open: (event) => this.#opened(event),
