@@ -2,10 +2,15 @@ package browser
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strconv"
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
@@ -135,6 +140,38 @@ func TestConsoleStopsWhenASecondTabTakesTheSession(t *testing.T) {
 
 	p.do(chromedp.Evaluate("document.getElementById('take-back').click()", nil))
 	p.shows("status", "resumed at 200")
+}
+
+// A duplicated tab starts with a copy of the first one's sessionStorage.
+func TestConsoleInADuplicatedTabLeavesTheSessionToTheFirst(t *testing.T) {
+	p := browse(t, console(serve(t, nil)))
+	p.shows("status", "Connected")
+	p.click("burst")
+	p.intact("100")
+	opened := chromedp.WaitNewTarget(p.ctx, func(info *target.Info) bool { return info.URL != "" })
+	p.do(chromedp.Evaluate("void open(location.href)", nil))
+	second := open(t, p.ctx, chromedp.WithTargetID(<-opened))
+	second.shows("status", "new session")
+	if second.text("session") == p.text("session") {
+		t.Error("two tabs have one session")
+	}
+	p.do(cdppage.BringToFront(), chromedp.Evaluate("document.getElementById('burst').click()", nil))
+	p.intact("200")
+}
+
+func TestConsoleBehindAPrefix(t *testing.T) {
+	server := serve(t, harness.Env{"COLOR": "green"})
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: server.Addr})
+		r.Out.Host = r.In.Host
+	}}
+	front := httptest.NewServer(http.StripPrefix("/green", proxy))
+	t.Cleanup(front.Close)
+	p := browse(t, front.URL+"/green/")
+	p.shows("status", "Connected to green")
+	p.click("burst")
+	p.intact("100")
+	p.is("version", "dev")
 }
 
 func TestConsoleSurvivesOffline(t *testing.T) {

@@ -79,23 +79,15 @@ func screenshot(p *page, name string) {
 	}
 }
 
-// smaller packs a picture again, on a palette of its commonest colors: few are on the page, and the documentation stays light.
+// smaller packs a picture again, on a palette: few colors are on the page, and the documentation stays light.
 func smaller(t testing.TB, picture []byte) []byte {
 	t.Helper()
-	const colors = 256
 	decoded, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := map[color.Color]int{}
 	bounds := decoded.Bounds()
-	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
-		for x := bounds.Min.X; x < bounds.Max.X; x++ {
-			used[decoded.At(x, y)]++
-		}
-	}
-	byUse := slices.SortedFunc(maps.Keys(used), func(a, b color.Color) int { return used[b] - used[a] })
-	flat := image.NewPaletted(bounds, byUse[:min(colors, len(byUse))])
+	flat := image.NewPaletted(bounds, paletteOf(decoded))
 	draw.Draw(flat, bounds, decoded, bounds.Min, draw.Src)
 	var packed bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
@@ -103,4 +95,30 @@ func smaller(t testing.TB, picture []byte) []byte {
 		t.Fatal(err)
 	}
 	return packed.Bytes()
+}
+
+// paletteOf is the commonest color of each shade, of the commonest shades.
+func paletteOf(picture image.Image) color.Palette {
+	const colors, shadeBits = 256, 4
+	type shade [3]uint32
+	used, commonest, size := map[color.Color]int{}, map[shade]color.Color{}, map[shade]int{}
+	bounds := picture.Bounds()
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			c := picture.At(x, y)
+			r, g, b, _ := c.RGBA()
+			s := shade{r >> (16 - shadeBits), g >> (16 - shadeBits), b >> (16 - shadeBits)}
+			used[c]++
+			size[s]++
+			if best, ok := commonest[s]; !ok || used[c] > used[best] {
+				commonest[s] = c
+			}
+		}
+	}
+	bySize := slices.SortedFunc(maps.Keys(size), func(a, b shade) int { return size[b] - size[a] })
+	var palette color.Palette
+	for _, s := range bySize[:min(colors, len(bySize))] {
+		palette = append(palette, commonest[s])
+	}
+	return palette
 }

@@ -58,7 +58,7 @@ class Console {
     this.#serving(event)
     const how = event.resumed ? `resumed at ${event.count}` : 'new session'
     this.#state('open', `Connected to ${event.color}: ${how}.`)
-    this.#timeline.add(`Connected to ${event.color}: ${how}`, event)
+    this.#timeline.add(`Connected to ${event.color}: ${how}`, { color: event.color })
   }
 
   #resumed(event) {
@@ -111,8 +111,9 @@ class Console {
 
   #lost({ code, reason, delay }) {
     const why = reason ? `${code}, ${reason}` : code
-    if (this.#baton.readyState !== 1) this.#state('connecting', 'Connection lost. Messages wait here until it is back.')
-    this.#timeline.add(`Connection ended (${why})`, { gap: `next in ${milliseconds(delay)}`, bad: true })
+    const what = $('status').dataset.state === 'open' && this.#baton.readyState === 0 ? 'Connection ended' : 'No connection'
+    if (this.#baton.readyState === 0) this.#state('connecting', 'Connection lost. Messages wait here until it is back.')
+    this.#timeline.add(`${what} (${why})`, { gap: `next in ${milliseconds(delay)}`, bad: true })
     this.#draw()
   }
 
