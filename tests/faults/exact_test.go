@@ -2,6 +2,7 @@ package faults
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,9 @@ func TestHistoriesAreExactThroughEveryFault(t *testing.T) {
 	crowd.finish()
 	reconnects := 0
 	for _, w := range crowd.walkers {
-		checkWalker(t, c, w)
+		for _, complaint := range w.complaints(c) {
+			t.Errorf("%s (baton.v1 %v): %s", w.session, w.v1, complaint)
+		}
 		for _, e := range w.history {
 			if e.kind == opened {
 				reconnects++
@@ -73,21 +76,21 @@ func TestSoakLosesNothingThroughEveryFault(t *testing.T) {
 	}
 }
 
-func checkWalker(t *testing.T, c *cluster, w *walker) {
-	t.Helper()
+// complaints are everything that is wrong with a walk, its history and what Redis holds of it.
+func (w *walker) complaints(c *cluster) []string {
+	all := w.history.check()
 	if w.failure != nil {
-		t.Errorf("%s: %v", w.session, w.failure)
+		all = append(all, w.failure.Error())
 	}
-	for _, complaint := range w.history.check() {
-		t.Errorf("%s (baton.v1 %v): %s", w.session, w.v1, complaint)
-	}
-	if w.history.acknowledged() == 0 {
-		t.Errorf("%s: nothing was acknowledged", w.session)
+	acked := w.history.acknowledged()
+	if acked == 0 {
+		all = append(all, "nothing was acknowledged")
 	}
 	count, _ := strconv.Atoi(c.redis.Field(w.session, "count"))
-	if w.v1 && count != w.sent || count < w.history.acknowledged() || count > w.sent {
-		t.Errorf("%s: Redis counts %d; %d sent, %d acknowledged", w.session, count, w.sent, w.history.acknowledged())
+	if w.v1 && count != w.sent || count < acked || count > w.sent {
+		all = append(all, fmt.Sprintf("Redis counts %d; %d sent, %d acknowledged", count, w.sent, acked))
 	}
+	return all
 }
 
 // crowd is many walkers, half of them plain clients.
@@ -112,10 +115,20 @@ func startCrowd(t *testing.T, addr string, each int) *crowd {
 // waitProgress waits until every session may have had a few replies since the last fault.
 func (c *crowd) waitProgress(t *testing.T) {
 	t.Helper()
-	before := c.total.Load()
-	harness.Eventually(t, 30*time.Second, "messages are acknowledged again", func() bool {
-		return c.total.Load() > before+int64(20*len(c.walkers))
-	})
+	if !c.wait(30*time.Second, int64(20*len(c.walkers))) {
+		t.Fatal("no messages are acknowledged any more")
+	}
+}
+
+// wait waits for so many more acknowledged messages, and tells whether they came in time.
+func (c *crowd) wait(within time.Duration, more int64) bool {
+	until := c.total.Load() + more
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if c.total.Load() > until {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *crowd) finish() {

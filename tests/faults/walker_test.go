@@ -16,6 +16,7 @@ const (
 	pace       = 20 * time.Millisecond  // between two bursts
 	backoff    = 100 * time.Millisecond // at most, between two attempts to connect
 	replyLimit = 12 * time.Second       // longer than COMMIT_TIMEOUT: silence for so long is a broken connection
+	abandons   = 30                     // one burst of so many is the last that a connection is listened to
 )
 
 // walker is a client written from the contract alone. It sends until it is stopped, through every fault, and keeps its history.
@@ -30,6 +31,7 @@ type walker struct {
 	sent    int // the number of the last message
 	acked   int
 	failure error
+	stale   *harness.Peer // given up with messages on the way, and still open: what a black hole leaves behind
 }
 
 // walk runs until it is stopped; a client of baton.v1 stops only when everything it sent is acknowledged.
@@ -41,7 +43,12 @@ func (w *walker) walk() {
 			continue
 		}
 		w.converse(peer)
-		peer.Close()
+		if w.stale != peer {
+			peer.Close()
+		}
+	}
+	if w.stale != nil {
+		w.stale.Close()
 	}
 }
 
@@ -69,6 +76,11 @@ func (w *walker) converse(peer *harness.Peer) {
 	}
 	for !w.stop.Load() {
 		burst := 1 + rand.IntN(window)
+		if w.v1 && w.stale == nil && rand.IntN(abandons) == 0 {
+			w.say(peer, w.sent+1, w.sent+burst)
+			w.stale = peer
+			return
+		}
 		if !w.say(peer, w.sent+1, w.sent+burst) || !w.hear(peer, burst) {
 			return
 		}
@@ -95,7 +107,31 @@ func (w *walker) resume(peer *harness.Peer) bool {
 	}
 	w.history = append(w.history, event{opened, hello.Count})
 	w.acked = hello.Count
+	w.leaveStale(hello.Count)
 	return w.say(peer, w.acked+1, w.sent) && w.hear(peer, w.sent-w.acked)
+}
+
+// leaveStale listens to the connection that was given up, once its session has moved: what was counted before that it may
+// still be told, nothing later.
+func (w *walker) leaveStale(taken int) {
+	if w.stale == nil {
+		return
+	}
+	defer func() {
+		w.stale.Close()
+		w.stale = nil
+	}()
+	for w.stale.TrySend(harness.Text("too late")) == nil {
+		frame, err := w.stale.Read(replyLimit)
+		if err != nil || frame.Op == harness.OpClose {
+			return
+		}
+		var reply struct{ Count int }
+		if err := json.Unmarshal(frame.Payload, &reply); err == nil && reply.Count > taken {
+			w.failure = fmt.Errorf("not fenced: the older connection was told count %d, the newer took up at %d", reply.Count, taken)
+			return
+		}
+	}
 }
 
 func (w *walker) say(peer *harness.Peer, first, last int) bool {

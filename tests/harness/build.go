@@ -1,6 +1,9 @@
 package harness
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +14,7 @@ import (
 const (
 	envBinary = "BATON_BIN"     // a binary that is built already
 	envRace   = "BATON_RACE"    // any value: build it with -race
+	envTags   = "BATON_TAGS"    // build tags, such as goroutines: the portable core
 	envNoSkip = "BATON_NO_SKIP" // any value: what would be skipped fails instead
 )
 
@@ -27,7 +31,7 @@ func Main(m *testing.M) {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "baton")
-	if err := build(binary, "./app"); err != nil {
+	if err := build(binary); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		panic("the binary under test does not build")
 	}
@@ -54,15 +58,42 @@ func Skip(t testing.TB, why string) {
 	t.Skip(why)
 }
 
-func build(output, pkg string) error {
-	args := []string{"build", "-o", output}
+// Plant replaces a text in one of the service's files, for this test alone: a binary with a bug that has to be found.
+func Plant(t testing.TB, file, text, bug string) {
+	t.Helper()
+	path := filepath.Join(root(), file)
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Count(source, []byte(text)) != 1 {
+		t.Fatalf("%s has changed: %q is not in it once, plant the bug elsewhere", file, text)
+	}
+	dir := t.TempDir()
+	planted, overlay, binary := filepath.Join(dir, "planted.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "baton")
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: planted}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(
+		os.WriteFile(planted, bytes.Replace(source, []byte(text), []byte(bug), 1), 0o600),
+		os.WriteFile(overlay, replace, 0o600),
+		build(binary, "-overlay", overlay),
+	); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(envBinary, binary)
+}
+
+func build(output string, flags ...string) error {
+	args := append([]string{"build", "-o", output, "-tags", os.Getenv(envTags)}, flags...)
 	if os.Getenv(envRace) != "" {
 		args = append(args, "-race")
 	}
-	cmd := exec.Command("go", append(args, pkg)...)
+	cmd := exec.Command("go", append(args, "./app")...)
 	cmd.Dir = root()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+		return fmt.Errorf("go build ./app: %w\n%s", err, out)
 	}
 	return nil
 }

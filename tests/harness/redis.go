@@ -113,11 +113,11 @@ func (r *Redis) try(args ...string) (string, error) {
 	}
 	defer socket.Close()
 	_ = socket.SetDeadline(time.Now().Add(requestWithin))
-	command := fmt.Sprintf("*%d\r\n", len(args))
+	command := fmt.Appendf(nil, "*%d\r\n", len(args))
 	for _, arg := range args {
-		command += fmt.Sprintf("$%d\r\n%s\r\n", len(arg), arg)
+		command = fmt.Appendf(command, "$%d\r\n%s\r\n", len(arg), arg)
 	}
-	if _, err := io.WriteString(socket, command); err != nil {
+	if _, err := socket.Write(command); err != nil {
 		return "", err
 	}
 	return readReply(bufio.NewReader(socket))

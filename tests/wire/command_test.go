@@ -26,13 +26,24 @@ func TestUsage(t *testing.T) {
 		code int
 	}{
 		{[]string{"version"}, 0},
-		{[]string{"--help"}, 0}, {[]string{"help"}, 0},
-		{[]string{"serve", "--help"}, 0}, {[]string{"healthcheck", "--help"}, 0}, {[]string{"smoke", "--help"}, 0},
-		{[]string{"soak", "--help"}, 0}, {[]string{"version", "--help"}, 0},
-		{[]string{"nonsense"}, 2}, {[]string{"--nonsense"}, 2},
-		{[]string{"serve", "--nonsense"}, 2}, {[]string{"serve", "extra"}, 2}, {[]string{"version", "extra"}, 2},
-		{[]string{"healthcheck", "--nonsense"}, 2}, {[]string{"smoke", "--nonsense"}, 2}, {[]string{"soak", "--clients", "x"}, 2},
-		{[]string{"soak", "--clients", "0"}, 2}, {[]string{"soak", "--url", "nonsense"}, 2}, {[]string{"smoke", "--url", "ftp://x"}, 2},
+		{[]string{"--help"}, 0},
+		{[]string{"help"}, 0},
+		{[]string{"serve", "--help"}, 0},
+		{[]string{"healthcheck", "--help"}, 0},
+		{[]string{"smoke", "--help"}, 0},
+		{[]string{"soak", "--help"}, 0},
+		{[]string{"version", "--help"}, 0},
+		{[]string{"nonsense"}, 2},
+		{[]string{"--nonsense"}, 2},
+		{[]string{"serve", "--nonsense"}, 2},
+		{[]string{"serve", "extra"}, 2},
+		{[]string{"version", "extra"}, 2},
+		{[]string{"healthcheck", "--nonsense"}, 2},
+		{[]string{"smoke", "--nonsense"}, 2},
+		{[]string{"soak", "--clients", "x"}, 2},
+		{[]string{"soak", "--clients", "0"}, 2},
+		{[]string{"soak", "--url", "nonsense"}, 2},
+		{[]string{"smoke", "--url", "ftp://x"}, 2},
 	} {
 		p := run(t, nil, row.args...)
 		if code := p.Exit(t, waitFor); code != row.code {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -196,6 +197,6 @@ func TestPingFloodOfAPeerThatReadsNothing(t *testing.T) {
 }
 
 func isTimeout(err error) bool {
-	timeout, ok := err.(net.Error)
-	return ok && timeout.Timeout()
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }

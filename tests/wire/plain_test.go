@@ -115,6 +115,8 @@ func TestPlainShutdownSendsOwedRepliesThen1001(t *testing.T) {
 	s := harness.Start(t, harness.Env{"REDIS_URL": redis.URL(), "DRAIN_SPREAD": "100ms"})
 	p := s.Dial(harness.Handshake{Session: sessionA})
 	idle := s.Dial(harness.Handshake{})
+	p.Silent()
+	idle.Silent()
 	redis.Pause()
 	p.Say(harness.Repeat("m", 5)...)
 	s.Terminate()
