@@ -41,7 +41,7 @@ func serveFrontdoor(ctx context.Context, listen, dynamic string, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

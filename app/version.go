@@ -11,7 +11,7 @@ import (
 // Stamped by the linker: -ldflags "-X main.version=… -X main.commit=…".
 var (
 	version = "dev"
-	commit  = "none"
+	commit  = "none" //nolint:gochecknoglobals // the linker needs a variable
 )
 
 func runVersion(_ context.Context, args []string, std streams) int {

@@ -3,6 +3,7 @@ package client_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func TestExactWhateverEndsAConnection(t *testing.T) {
 	}
 	actions := map[string]fake.Action{"cut": fake.Drop()}
 	for _, code := range []int{1000, 1001, 1002, 1011, 1013, 4000, 4002} {
-		actions[fmt.Sprint(code)] = fake.Close(code)
+		actions[strconv.Itoa(code)] = fake.Close(code)
 	}
 	for name, action := range actions {
 		for _, at := range cuts {

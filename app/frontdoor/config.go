@@ -87,7 +87,7 @@ func readDynamic(path string) ([][]byte, error) {
 	}
 	contents := make([][]byte, 0, len(files))
 	for _, file := range files {
-		content, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		content, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("dynamic file: %w", err)
 		}

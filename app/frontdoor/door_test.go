@@ -272,7 +272,7 @@ func writeFile(t *testing.T, path, content string) {
 
 func get(t *testing.T, url string) (int, string, http.Header) {
 	t.Helper()
-	response, err := http.Get(url) //nolint:gosec,noctx // a test server
+	response, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func hold(ctx context.Context, conn *wire.Conn, d time.Duration) error {
 func held(ctx context.Context, err error) error {
 	code := wire.CloseCode(err)
 	if ctx.Err() != nil || code == closeGoingAway || code == closeTakenOver {
-		return nil
+		return nil //nolint:nilerr // the ends that were asked for
 	}
 	return fmt.Errorf("the held connection ended: %s", wire.Describe(err))
 }

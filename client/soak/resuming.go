@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -86,7 +87,7 @@ func (r *resuming) gap(g client.Gap) {
 }
 
 func (r *resuming) closed(err error) {
-	if r.client.Load() != nil && err != client.ErrClosed {
+	if r.client.Load() != nil && !errors.Is(err, client.ErrClosed) {
 		r.soak.tally.connected(-1)
 		r.soak.tally.problem("keep a session", err)
 	}

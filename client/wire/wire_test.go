@@ -15,7 +15,8 @@ func TestParseFrame(t *testing.T) {
 		`{"type":"heartbeat","ts":"t"}`:         {Type: TypeHeartbeat, TS: "t"},
 		`{"type":"reconnect","within_ms":1500}`: {Type: TypeReconnect, WithinMS: 1500},
 		`{"type":"session","session_id":"s","count":3,"resumed":true,"color":"green","instance":"i"}`: {
-			Type: TypeSession, SessionID: "s", Count: 3, Resumed: true, Color: "green", Instance: "i"},
+			Type: TypeSession, SessionID: "s", Count: 3, Resumed: true, Color: "green", Instance: "i",
+		},
 	} {
 		got, err := ParseFrame([]byte(data))
 		if err != nil || got != want {

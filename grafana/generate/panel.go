@@ -51,7 +51,6 @@ func (p panel) good(bound float64) panel {
 	return p
 }
 
-func (p panel) wide(columns int) panel      { p.width = columns; return p }
 func (p panel) stack() panel                { p.stacked = true; return p }
 func (p panel) otherwise(text string) panel { p.noValue = text; return p }
 

@@ -117,7 +117,7 @@ func (p *Parser) readHeader(data []byte) (bool, []byte) {
 			return true, data
 		}
 		n := copy(p.header[p.headerLen:need], data)
-		p.headerLen += uint8(n) //nolint:gosec // n is at most 14
+		p.headerLen += uint8(n)
 		data = data[n:]
 		if int(p.headerLen) < need {
 			return false, nil
@@ -203,7 +203,7 @@ func (p *Parser) judge(length uint64, limit int) (Event, bool) {
 	default:
 		return violation(CloseProtocolError, "unknown opcode")
 	}
-	if length > uint64(limit)-p.message { //nolint:gosec // limit is positive, message never over it
+	if length > uint64(limit)-p.message {
 		return violation(CloseTooBig, "message too big")
 	}
 	p.message += length

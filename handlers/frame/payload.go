@@ -23,7 +23,7 @@ func unmask(b []byte, mask [4]byte, pos uint8) uint8 {
 	for ; i < len(b); i++ {
 		b[i] ^= key[i&7]
 	}
-	return uint8((int(pos) + len(b)) & 3) //nolint:gosec // masked to 0..3
+	return uint8((int(pos) + len(b)) & 3)
 }
 
 // utf8State validates text that comes in chunks: what a chunk's end cuts off is
@@ -61,7 +61,7 @@ func (s *utf8State) keepTail(b []byte) bool {
 			if utf8.FullRune(tail) || !utf8.Valid(b[:len(b)-cut]) {
 				return false
 			}
-			s.n = uint8(copy(s.tail[:], tail)) //nolint:gosec // at most three bytes
+			s.n = uint8(copy(s.tail[:], tail))
 			return true
 		}
 	}

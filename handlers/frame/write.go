@@ -35,6 +35,6 @@ func appendHeader(dst []byte, opcode byte, length int) []byte {
 	case length <= 0xFFFF:
 		return binary.BigEndian.AppendUint16(append(dst, length16), uint16(length))
 	default:
-		return binary.BigEndian.AppendUint64(append(dst, length64), uint64(length)) //nolint:gosec // a length is not negative
+		return binary.BigEndian.AppendUint64(append(dst, length64), uint64(length))
 	}
 }

@@ -156,7 +156,7 @@ func (l *loop) add(s *epollSocket) error {
 	}
 	l.sockets.set(s.fd, s)
 	s.added = true
-	event := unix.EpollEvent{Events: s.interest, Fd: int32(s.fd)} //nolint:gosec // a descriptor
+	event := unix.EpollEvent{Events: s.interest, Fd: int32(s.fd)}
 	if err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, s.fd, &event); err != nil {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
@@ -247,7 +247,7 @@ func (s *epollSocket) setInterest(interest uint32) {
 	}
 	s.interest = interest
 	if s.added {
-		event := unix.EpollEvent{Events: interest, Fd: int32(s.fd)} //nolint:gosec // a descriptor
+		event := unix.EpollEvent{Events: interest, Fd: int32(s.fd)}
 		_ = unix.EpollCtl(s.loop.epfd, unix.EPOLL_CTL_MOD, s.fd, &event)
 	}
 }

@@ -22,7 +22,7 @@ func (r Refusal) With(message string) Refusal {
 	return r
 }
 
-// Refused handshakes.
+// SessionIDInvalid refuses a session_id of another form.
 func SessionIDInvalid() Refusal {
 	return Refusal{fiber.StatusBadRequest, "session_id_invalid", "session_id must be a UUID such as 3f2b8c1e-9d4a-4e6b-8f7a-1c2d3e4f5a6b", 0}
 }

@@ -1,3 +1,5 @@
+// Package session keeps counts in Redis: a connection claims a session, then
+// commits its counts in groups, fenced by its token.
 package session
 
 import (

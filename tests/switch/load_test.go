@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,8 +31,10 @@ func (s *stack) soak() *soak {
 	s.t.Helper()
 	load := &soak{t: s.t, process: harness.Run(s.t, harness.Command{
 		Path: harness.Binary(s.t),
-		Args: []string{"soak", "--url", strings.Replace(s.front(), "http", "ws", 1) + "/ws/chat/", "--clients", fmt.Sprint(soakClients),
-			"--rate", soakRate, "--plain", "0.5", "--duration", "10m", "--json"},
+		Args: []string{
+			"soak", "--url", strings.Replace(s.front(), "http", "ws", 1) + "/ws/chat/", "--clients", strconv.Itoa(soakClients),
+			"--rate", soakRate, "--plain", "0.5", "--duration", "10m", "--json",
+		},
 	})}
 	load.connected()
 	return load

@@ -25,9 +25,7 @@ func main() {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Get("/healthz", func(c *fiber.Ctx) error { return c.SendStatus(fiber.StatusOK) })
 	app.Get("/ws/chat/", websocket.New(func(c *websocket.Conn) {
-		if err := serve(c, storage); err != nil {
-			return // the peer has gone
-		}
+		_ = serve(c, storage) // ends when the peer has gone
 	}))
 	log.Fatal(app.Listen("127.0.0.1:" + os.Getenv("PORT")))
 }
