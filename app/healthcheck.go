@@ -32,12 +32,11 @@ flags:
 // runHealthcheck is the command "healthcheck".
 func runHealthcheck(ctx context.Context, args []string, std streams) int {
 	flags := flag.NewFlagSet("healthcheck", flag.ContinueOnError)
-	flags.SetOutput(std.err)
 	url := flags.String("url", "http://"+localAddress(), "base URL of the server")
 	timeout := flags.Duration("timeout", healthcheckTimeout, "for the whole check")
-	flags.Usage = func() { _, _ = fmt.Fprint(std.err, healthcheckUsage); flags.PrintDefaults() }
-	if err := flags.Parse(args); err != nil {
-		return flagFailure(err)
+	flags.Usage = func() { _, _ = fmt.Fprint(flags.Output(), healthcheckUsage); flags.PrintDefaults() }
+	if code, ok := parseFlags(flags, args, std); !ok {
+		return code
 	}
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()

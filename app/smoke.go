@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"baton/client/smoke"
+	"baton/client/wire"
 )
 
 const smokeTimeout = 10 * time.Second
@@ -36,7 +37,6 @@ flags:
 // runSmoke is the command "smoke".
 func runSmoke(ctx context.Context, args []string, std streams) int {
 	flags := flag.NewFlagSet("smoke", flag.ContinueOnError)
-	flags.SetOutput(std.err)
 	url := flags.String("url", "ws://"+localAddress()+"/ws/chat/", "the chat endpoint; a path before /ws/chat/ is kept")
 	timeout := flags.Duration("timeout", smokeTimeout, "for everything but --hold")
 	asJSON := flags.Bool("json", false, "print one JSON object")
@@ -45,9 +45,12 @@ func runSmoke(ctx context.Context, args []string, std streams) int {
 	messages := flags.Int("messages", 1, "messages to send; only with --session")
 	expect := flags.String("expect-count", "", "the session's count at open; only with --session")
 	hold := flags.Duration("hold", 0, "keep the connection open for so long; only with --session")
-	flags.Usage = func() { _, _ = fmt.Fprint(std.err, smokeUsage); flags.PrintDefaults() }
-	if err := flags.Parse(args); err != nil {
-		return flagFailure(err)
+	flags.Usage = func() { _, _ = fmt.Fprint(flags.Output(), smokeUsage); flags.PrintDefaults() }
+	if code, ok := parseFlags(flags, args, std); !ok {
+		return code
+	}
+	if err := wire.CheckURL(*url); err != nil {
+		return usageError(std, "smoke", err.Error())
 	}
 	report := func(r smoke.Result) { printSmoke(std, *asJSON, r) }
 	if *session == "" {

@@ -31,7 +31,6 @@ flags:
 // runSoak is the command "soak".
 func runSoak(ctx context.Context, args []string, std streams) int {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
-	flags.SetOutput(std.err)
 	cfg := soak.Config{}
 	urls := flags.String("url", "ws://"+localAddress()+"/ws/chat/", "the chat endpoint; with several, by commas, each connection goes to one at random")
 	flags.IntVar(&cfg.Clients, "clients", 100, "clients")
@@ -47,9 +46,9 @@ func runSoak(ctx context.Context, args []string, std streams) int {
 	flags.BoolVar(&cfg.NoHandover, "no-handover", false, "stay on a draining connection until it is closed")
 	asJSON := flags.Bool("json", false, "print one JSON object")
 	quiet := flags.Bool("quiet", false, "no progress on stderr")
-	flags.Usage = func() { _, _ = fmt.Fprint(std.err, soakUsage); flags.PrintDefaults() }
-	if err := flags.Parse(args); err != nil {
-		return flagFailure(err)
+	flags.Usage = func() { _, _ = fmt.Fprint(flags.Output(), soakUsage); flags.PrintDefaults() }
+	if code, ok := parseFlags(flags, args, std); !ok {
+		return code
 	}
 	if cfg.Clients < 1 || cfg.Rate < 0 || cfg.ConnectRate <= 0 || cfg.Plain < 0 || cfg.Plain > 1 {
 		return usageError(std, "soak", "--clients and --connect-rate are positive, --rate is not negative, --plain is between 0 and 1")

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"baton/client/wire"
 )
 
 // route decides where a connection goes, and how long it may live.
@@ -26,12 +28,12 @@ func newRoute(urls []string, hop time.Duration) (*route, error) {
 	}
 	r := &route{hop: hop}
 	for _, raw := range urls {
+		if err := wire.CheckURL(raw); err != nil {
+			return nil, err
+		}
 		u, err := url.Parse(raw)
 		if err != nil {
 			return nil, fmt.Errorf("read the URL: %w", err)
-		}
-		if u.Host == "" || (u.Scheme != "ws" && u.Scheme != "wss") {
-			return nil, fmt.Errorf("%q is not a ws:// or wss:// URL", raw)
 		}
 		r.hosts = append(r.hosts, withPort(u))
 	}
@@ -42,7 +44,7 @@ func withPort(u *url.URL) string {
 	if u.Port() != "" {
 		return u.Host
 	}
-	if u.Scheme == "wss" {
+	if u.Scheme == "wss" || u.Scheme == "https" {
 		return net.JoinHostPort(u.Hostname(), "443")
 	}
 	return net.JoinHostPort(u.Hostname(), "80")

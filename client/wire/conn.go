@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -164,9 +165,12 @@ func Describe(err error) string {
 	if errors.As(err, &closed) {
 		return fmt.Sprintf("closed %d %q", closed.Code, closed.Text)
 	}
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	var socket *net.OpError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "timed out"
+	case errors.As(err, &socket): // without its addresses
+		return socket.Op + ": " + socket.Err.Error()
 	}
 	return err.Error()
 }

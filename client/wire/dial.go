@@ -69,7 +69,7 @@ func (d *Dialer) dial(ctx context.Context, rawURL, session string, attempt uint6
 	}
 	ws, answer, err := d.upgrade(ctx, target, attempt > 0)
 	if err != nil {
-		if answer != nil {
+		if answer != nil && answer.StatusCode != http.StatusSwitchingProtocols {
 			return nil, refused(answer)
 		}
 		return nil, err
@@ -140,6 +140,12 @@ func (c *Conn) awaitSession(deadline time.Time) (Frame, error) {
 			return frame, nil
 		}
 	}
+}
+
+// CheckURL says what is wrong with the URL of a server.
+func CheckURL(rawURL string) error {
+	_, err := address(rawURL, "", 0)
+	return err
 }
 
 // address adds session_id and attempt to the URL; http and https are taken

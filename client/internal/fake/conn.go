@@ -31,6 +31,9 @@ func (c *Conn) Send(text string) {
 	_ = c.ws.WriteMessage(websocket.TextMessage, []byte(text))
 }
 
+// Forget makes the server forget the session.
+func (c *Conn) Forget() { c.server.Store.Set(c.Session, 0) }
+
 // Reply says this count.
 func (c *Conn) Reply(count uint64) { c.Send(fmt.Sprintf(`{"count": %d}`, count)) }
 

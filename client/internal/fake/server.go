@@ -1,7 +1,6 @@
 package fake
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fasthttp/websocket"
+	"github.com/google/uuid"
 )
 
 // Step is a place on a connection's way where a Script may interfere.
@@ -172,7 +172,7 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 	defer s.alive.Done()
 	c := &Conn{server: s, Session: strings.ToLower(r.URL.Query().Get("session_id"))}
 	if c.Session == "" {
-		c.Session = strings.ToLower(rand.Text())
+		c.Session = uuid.NewString()
 	}
 	s.mu.Lock()
 	s.seen++
