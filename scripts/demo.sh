@@ -30,7 +30,9 @@ TEXT
 clean_up() {
   local code=$?
   trap - EXIT
-  if [[ -n "$SOAK_PID" ]] && kill "$SOAK_PID" 2>/dev/null; then wait "$SOAK_PID" 2>/dev/null; fi
+  if [[ -n "$SOAK_PID" ]] && kill "$SOAK_PID" 2>/dev/null; then wait "$SOAK_PID" 2>/dev/null || true; fi
+  # A promote that was stopped with the demo puts things right first.
+  if [[ -n "$PROMOTE_PID" ]] && kill "$PROMOTE_PID" 2>/dev/null; then wait "$PROMOTE_PID" 2>/dev/null || true; fi
   "$ROOT/scripts/stack.sh" down --driver local >/dev/null 2>&1 || true
   rm -rf "$DEMO_DIR"
   rmdir "$RUN_DIR" 2>/dev/null || true
@@ -55,7 +57,10 @@ start_clients() {
 
 switch_to() {
   title "promote $1, under load"
-  "$ROOT/scripts/promote.sh" --driver local --to "$1" --bake "$BAKE"
+  "$ROOT/scripts/promote.sh" --driver local --to "$1" --bake "$BAKE" &
+  PROMOTE_PID=$!
+  wait "$PROMOTE_PID"
+  PROMOTE_PID=""
 }
 
 # number NAME: out of soak's result.
@@ -86,7 +91,7 @@ main() {
   fi
   export BATON_BIN="${BATON_BIN:-$ROOT/bin/baton}" HTTP_PORT=0
   [[ -x "$BATON_BIN" ]] || die 1 "there is no binary at $BATON_BIN: run 'make build'"
-  SOAK_PID="" BEGUN_MS="$(now_ms)"
+  SOAK_PID="" PROMOTE_PID="" BEGUN_MS="$(now_ms)"
   mkdir -p "$RUN_DIR"
   DEMO_DIR="$(mktemp -d "$RUN_DIR/demo.XXXXXX")"
   export BATON_RUN_DIR="$DEMO_DIR"

@@ -90,10 +90,8 @@ to_seconds() {
   if [[ "${BASH_REMATCH[2]}" == m ]]; then echo $((10#${BASH_REMATCH[1]} * 60)); else echo $((10#${BASH_REMATCH[1]})); fi
 }
 
-lock_file() { echo "$STATE_DIR/promote.lock"; }
-
 refuse_second() {
-  die 3 "another promote holds the lock $(lock_file) ($(promote_state)). Nothing was changed"
+  die 3 "another promote holds the lock $(promote_lock) ($(promote_state)). Nothing was changed"
 }
 
 # under_lock is everything that changes something.
@@ -166,7 +164,7 @@ promote() {
     return
   fi
   BAKE_MS=$((BAKE * 1000))
-  lock_take "$(lock_file)" || refuse_second
+  lock_take "$(promote_lock)" || refuse_second
   under_lock 9>&-
 }
 
@@ -189,7 +187,7 @@ dry_run() {
 rollback() {
   ROLLBACK=true
   BAKE="${BAKE:-0}"
-  if [[ "$DRY_RUN" == false ]] && ! lock_take "$(lock_file)"; then stop_running_promote; fi
+  if [[ "$DRY_RUN" == false ]] && ! lock_take "$(promote_lock)"; then stop_running_promote; fi
   promote
 }
 
@@ -199,10 +197,10 @@ stop_running_promote() {
   if process_is "$JOURNAL_PID" "$JOURNAL_STAMP" && [[ "$JOURNAL_STEP" != retire ]]; then
     say "==> a promote to $JOURNAL_TO is at its step '$JOURNAL_STEP' (process $JOURNAL_PID): telling it to roll back"
     kill -s TERM "$JOURNAL_PID"
-    lock_wait "$(lock_file)" "$patience" || refuse_second
+    lock_wait "$(promote_lock)" "$patience" || refuse_second
     [[ "$(driver_active_color)" == "$JOURNAL_FROM" ]] && ! journal_read && answer_rolled_back
   else
-    lock_wait "$(lock_file)" "$patience" || refuse_second
+    lock_wait "$(promote_lock)" "$patience" || refuse_second
   fi
 }
 

@@ -6,6 +6,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 # shellcheck source=scripts/lib/color.sh
 source "$ROOT/scripts/lib/color.sh"
+# shellcheck source=scripts/lib/lock.sh
+source "$ROOT/scripts/lib/lock.sh"
 
 usage() {
   cat <<'TEXT'
@@ -27,6 +29,14 @@ TEXT
 up() {
   driver_up || die 1 "the stack did not come up"
   say "serving: $(driver_front_url) ($(driver_active_color) is active)"
+}
+
+# down does not pull the stack away under a promote, which would take it for a
+# failure and start to repair.
+down() {
+  lock_take "$(promote_lock)" || die 1 "a promote is under way: end it first (promote.sh status tells its process)"
+  driver_down 9>&-
+  say "the stack is down"
 }
 
 status() {
@@ -55,7 +65,7 @@ main() {
   choose_driver "$driver"
   case "$command" in
     up) up ;;
-    down) driver_down && say "the stack is down" ;;
+    down) down ;;
     status) status ;;
     logs) driver_follow_logs ;;
   esac

@@ -67,6 +67,9 @@ compose_ensure_images() {
 }
 
 # Every profile, also those that stand beside the stack: nothing is left.
-driver_down() { compose --profile redis-exporter --profile alerting down --remove-orphans >&2; }
+driver_down() {
+  # compose.yml asks for the password whatever is done; to end the stack none is needed.
+  REDIS_PASSWORD="$(env_value REDIS_PASSWORD none)" compose --profile redis-exporter --profile alerting down --remove-orphans >&2
+}
 
 driver_follow_logs() { compose logs --follow --tail 20; }

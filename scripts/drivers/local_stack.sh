@@ -45,7 +45,7 @@ local_up_color() {
 local_up_front() {
   local port="${HTTP_PORT:-8080}"
   if ! process_pid front >/dev/null; then
-    if [[ "$port" == 0 ]]; then port="$(free_port)"; fi
+    if [[ "$port" == 0 ]]; then port="$(local_port front "$(free_port)")"; fi
     if port_open "$port"; then
       warn "port $port is in use: set HTTP_PORT to another one"
       return 1

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # One promote at a time. The lock dies with its holder.
 
+promote_lock() { echo "$STATE_DIR/promote.lock"; }
+
 # Seconds that what is left of a killed holder may take to end.
 LOCK_STRAGGLERS=20
 

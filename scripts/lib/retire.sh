@@ -46,4 +46,6 @@ count_moved() {
     ((SESSIONS_MOVED < SESSIONS_BEFORE && $(now_ms) < deadline)) || break
     sleep 0.1
   done
+  # Somebody may have come back twice.
+  if ((SESSIONS_MOVED > SESSIONS_BEFORE)); then SESSIONS_MOVED="$SESSIONS_BEFORE"; fi
 }

@@ -5,7 +5,7 @@
 
 READY_TIMEOUT="${BATON_READY_TIMEOUT:-30}"
 # How long the front door may take to follow the dynamic file, and when it is nudged.
-FRONT_TIMEOUT_MS=6000
+FRONT_TIMEOUT_MS="${BATON_FRONT_TIMEOUT_MS:-6000}"
 FRONT_NUDGE_MS=1500
 # Messages of the canary session before the switch.
 CANARY_MESSAGES=3
@@ -13,6 +13,7 @@ CANARY_MESSAGES=3
 VERIFY_CONNECTIONS=5
 # One failed look at readiness is a blip, this many in a row are not.
 BAKE_STRIKES=2
+BAKE_LOOKS=3
 
 # begin STEP: journal first, then act.
 begin() {
@@ -146,10 +147,11 @@ mirror_active() { set_env_line "$MIRROR_FILE" ACTIVE_ENV "$1" || warn "ACTIVE_EN
 
 # step_bake watches the new color while the old one still stands by.
 step_bake() {
-  local deadline=$(($(now_ms) + BAKE_MS)) faults strikes=0
+  local deadline=$(($(now_ms) + BAKE_MS)) faults strikes=0 looks=0
   begin bake switched
   faults="$(server_faults "$TO")"
-  while (($(now_ms) < deadline)); do
+  # On a slow machine time passes without a look: so many there are at least.
+  while (($(now_ms) < deadline || looks++ < BAKE_LOOKS || strikes > 0)); do
     bake_look "$faults"
     if color_ready "$TO" && front_serves "$TO"; then strikes=0; else strikes=$((strikes + 1)); fi
     ((strikes < BAKE_STRIKES)) || fail "$TO broke during the bake: $(color_not_ready_why "$TO"); the front door $(front_state)"
