@@ -20,6 +20,7 @@ func TestDrainTellsV1ClientsAndKeepsCounting(t *testing.T) {
 	for range clients {
 		p := s.Dial(harness.Handshake{Sub: harness.V1})
 		p.Hello()
+		p.Silent()
 		peers = append(peers, p)
 	}
 	start := time.Now()

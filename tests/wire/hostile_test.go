@@ -3,6 +3,8 @@ package wire
 import (
 	"bufio"
 	"bytes"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -221,4 +223,95 @@ func TestAttemptWithLeadingZeros(t *testing.T) {
 		p.Close()
 	}
 	s.Dial(claim(sessionA, "12")).Hello()
+}
+
+// A handshake may come behind another request on the same connection, in the same write, with frames right behind it.
+func TestUpgradeOfAKeptConnection(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, nil)
+	wire := []byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	wire = append(wire, harness.Handshake{}.Bytes(s.Addr)...)
+	wire = harness.Text("b").Encode(harness.Text("a").Encode(wire))
+	socket := dialRaw(t, s.Addr, wire)
+	_ = socket.SetReadDeadline(time.Now().Add(waitFor))
+	reader := bufio.NewReader(socket)
+	for _, want := range []int{200, 101} {
+		answer, err := http.ReadResponse(reader, nil)
+		if err != nil || answer.StatusCode != want {
+			t.Fatalf("%v %v, want %d", answer, err, want)
+		}
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil && want == 200 {
+			t.Fatal(err)
+		}
+	}
+	for n := 1; n <= 2; n++ {
+		frame, err := harness.ReadFrame(reader)
+		if err != nil || counts(t, []harness.Frame{frame}, n) != 1 {
+			t.Fatalf("%v %v, want count %d", frame, err, n)
+		}
+	}
+}
+
+func TestHandshakeByOctets(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, nil)
+	socket := dialRaw(t, s.Addr, nil)
+	for _, octet := range harness.Text("m").Encode(harness.Handshake{}.Bytes(s.Addr)) {
+		if _, err := socket.Write([]byte{octet}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = socket.SetReadDeadline(time.Now().Add(waitFor))
+	reader := bufio.NewReader(socket)
+	if answer, err := http.ReadResponse(reader, nil); err != nil || answer.StatusCode != 101 {
+		t.Fatalf("%v %v", answer, err)
+	}
+	if frame, err := harness.ReadFrame(reader); err != nil || counts(t, []harness.Frame{frame}, 1) != 1 {
+		t.Fatalf("%v %v", frame, err)
+	}
+}
+
+// A handshake that waits for Redis when the drain begins gets an answer, and holds nothing up.
+func TestDrainWithAHandshakeOnItsWay(t *testing.T) {
+	t.Parallel()
+	redis := harness.StartRedis(t)
+	s := harness.Start(t, harness.Env{"REDIS_URL": redis.URL(), "COMMIT_TIMEOUT": "1s", "DRAIN_SPREAD": "100ms"})
+	redis.Pause()
+	answered := make(chan int, 1)
+	go func() {
+		p, answer, _ := harness.Handshake{}.Open(s.Addr)
+		if p != nil {
+			p.Close()
+		}
+		answered <- answer.Status
+	}()
+	s.WaitNotReady() // Redis does not answer: by now the handshake waits for it, too
+	s.Terminate()
+	if status := <-answered; status != 503 {
+		t.Errorf("the handshake was answered %d", status)
+	}
+	if code := s.Exit(t, waitFor); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	port := harness.FreePort(t)
+	harness.Run(t, harness.Command{
+		Path: harness.Binary(t), Env: []string{"HOST=::1", "PORT=" + strconv.Itoa(port), "PATH=" + os.Getenv("PATH")},
+	})
+	addr := "[::1]:" + strconv.Itoa(port)
+	if probe, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("no IPv6 here")
+	} else {
+		probe.Close()
+	}
+	harness.Eventually(t, waitFor, "it answers over IPv6", func() bool {
+		p, _, err := harness.Handshake{Header: []string{"Origin: http://" + addr}}.Open(addr)
+		if p != nil {
+			p.Close()
+		}
+		return err == nil && p != nil
+	})
 }

@@ -242,6 +242,22 @@ func TestConnectedSessionNeverExpires(t *testing.T) {
 	}
 }
 
+func TestConnectedSessionNeverExpiresHoweverShortItsTTL(t *testing.T) {
+	t.Parallel()
+	redis := harness.StartRedis(t)
+	s := harness.Start(t, harness.Env{"REDIS_URL": redis.URL(), "SESSION_TTL": "300ms"})
+	p := s.Dial(harness.Handshake{Session: sessionA})
+	p.Say("m")
+	p.Count(1)
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if redis.Do("EXISTS", harness.Key(sessionA)) != "1" {
+			t.Fatal("a connected session expired")
+		}
+	}
+	p.Say("m")
+	p.Count(2)
+}
+
 func TestTTLIsTheSessionsWhole(t *testing.T) {
 	t.Parallel()
 	redis := harness.StartRedis(t)
