@@ -157,6 +157,7 @@ func (c *conn) Commit() (session.Commit, bool) {
 	return session.Commit{
 		Owner:    c.visitor.session.Owner,
 		Count:    c.count + uint64(c.inFlight),
+		Live:     c.phase != ended,
 		Deadline: c.hub.deadline(c.since),
 	}, true
 }

@@ -30,6 +30,7 @@ const (
 type Commit struct {
 	Owner
 	Count    uint64
+	Live     bool      // the connection is there: only then may a lost session be repaired
 	Deadline time.Time // after it the commit has failed
 }
 
@@ -216,7 +217,7 @@ func (b *batch) pipeline(part []waiting) error {
 	for i := range part {
 		c := &part[i].commit
 		part[i].answer = pipe.EvalSha(ctx, b.store.commit.Hash(), []string{key(c.Session)},
-			c.Token, strconv.FormatUint(c.Count, 10), c.Attempt, b.store.ttl)
+			c.Token, strconv.FormatUint(c.Count, 10), c.Attempt, b.store.ttl, flag(c.Live))
 	}
 	_, err := pipe.Exec(ctx)
 	b.observer.ObserveBatch(len(part), time.Since(began))
@@ -225,6 +226,14 @@ func (b *batch) pipeline(part []waiting) error {
 		err = errors.Join(err, b.store.commit.Load(ctx, b.store.db).Err())
 	}
 	return err
+}
+
+// flag is a bool as the scripts take it.
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
 }
 
 func (b *batch) patience(part []waiting) time.Duration {

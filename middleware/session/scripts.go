@@ -30,21 +30,28 @@ return {s[1] or '0', existed, stored}
 `)
 }
 
-// commitScript stores a count for its owner, or repairs a session that Redis lost.
+// commitScript stores a count for its owner. It repairs a session that Redis
+// lost, while its connection lives: one that has ended must not, since a newer
+// one may be alive. And it takes a session back from an older attempt, which can
+// only have become the owner because Redis lost the newer claim.
 //
-//	KEYS[1] session   ARGV owner, count, attempt or "", TTL in ms
+//	KEYS[1] session   ARGV owner, count, attempt or "", TTL in ms, "1" if the connection lives
 //
 // It returns 1, or 0 when another connection owns the session. A count lower
 // than the stored one is an older commit that was stuck on its way: it changes
 // nothing.
 func commitScript() *redis.Script {
 	return redis.NewScript(`
-local s = redis.call('HMGET', KEYS[1], 'owner', 'count')
+local s = redis.call('HMGET', KEYS[1], 'owner', 'count', 'attempt')
+local attempt, stored = ARGV[3], s[3]
 if s[1] == ARGV[1] then
   if tonumber(ARGV[2]) > tonumber(s[2] or '-1') then redis.call('HSET', KEYS[1], 'count', ARGV[2]) end
-elseif not s[1] and not s[2] then
+elseif ARGV[5] ~= '1' then
+  if s[1] then return 0 end
+  return 1
+elseif (not s[1] and not s[2]) or (stored and (#attempt > #stored or (#attempt == #stored and attempt > stored))) then
   redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'count', ARGV[2])
-  if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'attempt', ARGV[3]) end
+  if attempt ~= '' then redis.call('HSET', KEYS[1], 'attempt', attempt) end
 else
   return 0
 end

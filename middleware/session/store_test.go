@@ -115,7 +115,7 @@ func TestClaimReturnsTheCountAndWhetherTheSessionWasThere(t *testing.T) {
 		if got := mustClaim(t, s, owner("a", "")); got != (State{}) {
 			t.Errorf("the same claim again: %+v, want what it was at first", got)
 		}
-		if err := commitOnce(t, s, Commit{Owner: owner("a", ""), Count: 7}); err != nil {
+		if err := commitOnce(t, s, Commit{Owner: owner("a", ""), Count: 7, Live: true}); err != nil {
 			t.Fatal(err)
 		}
 		if got := mustClaim(t, s, owner("b", "")); got != (State{Count: 7, Existed: true}) {
@@ -128,7 +128,7 @@ func TestOnlyTheOwnerCommits(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store, db redis.UniversalClient) {
 		mustClaim(t, s, owner("a", ""))
 		mustClaim(t, s, owner("b", ""))
-		if err := commitOnce(t, s, Commit{Owner: owner("a", ""), Count: 1}); !errors.Is(err, ErrFenced) {
+		if err := commitOnce(t, s, Commit{Owner: owner("a", ""), Count: 1, Live: true}); !errors.Is(err, ErrFenced) {
 			t.Errorf("commit of the older owner: %v, want ErrFenced", err)
 		}
 		assertField(t, db, "count", "0")
@@ -139,7 +139,7 @@ func TestAnOlderCommitThatWasStuckChangesNothing(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store, db redis.UniversalClient) {
 		mustClaim(t, s, owner("a", ""))
 		for _, count := range []uint64{5, 6, 5, 6} {
-			if err := commitOnce(t, s, Commit{Owner: owner("a", ""), Count: count}); err != nil {
+			if err := commitOnce(t, s, Commit{Owner: owner("a", ""), Count: count, Live: true}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -153,7 +153,7 @@ func TestACommitRepairsAStoreThatLostTheSession(t *testing.T) {
 		if err := db.FlushDB(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if err := commitOnce(t, s, Commit{Owner: owner("a", "41"), Count: 9}); err != nil {
+		if err := commitOnce(t, s, Commit{Owner: owner("a", "41"), Count: 9, Live: true}); err != nil {
 			t.Fatal(err)
 		}
 		assertField(t, db, "count", "9")
@@ -161,6 +161,40 @@ func TestACommitRepairsAStoreThatLostTheSession(t *testing.T) {
 		assertField(t, db, "owner", "a")
 		if ttl := db.PTTL(t.Context(), key("s")).Val(); ttl <= 0 || ttl > testTTL {
 			t.Errorf("TTL after the repair: %v", ttl)
+		}
+	})
+}
+
+func TestAConnectionThatHasEndedRepairsNothing(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store, db redis.UniversalClient) {
+		if err := commitOnce(t, s, Commit{Owner: owner("a", "41"), Count: 9}); err != nil {
+			t.Fatal(err)
+		}
+		if n := db.Exists(t.Context(), key("s")).Val(); n != 0 {
+			t.Error("the session is there again")
+		}
+	})
+}
+
+func TestANewerAttemptTakesItsSessionBackFromAnOlderOne(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store, db redis.UniversalClient) {
+		// Redis lost everything; the older connection's heartbeat came first.
+		old, live := owner("old", "9"), owner("new", "10")
+		if err := commitOnce(t, s, Commit{Owner: old, Count: 3, Live: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := commitOnce(t, s, Commit{Owner: live, Count: 5, Live: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := commitOnce(t, s, Commit{Owner: old, Count: 4, Live: true}); !errors.Is(err, ErrFenced) {
+			t.Errorf("the older connection: %v, want ErrFenced", err)
+		}
+		assertField(t, db, "count", "5")
+		assertField(t, db, "attempt", "10")
+		// A takeover without an attempt leaves the stored one, and stands.
+		mustClaim(t, s, owner("plain", ""))
+		if err := commitOnce(t, s, Commit{Owner: live, Count: 6, Live: true}); !errors.Is(err, ErrFenced) {
+			t.Errorf("after a takeover without an attempt: %v, want ErrFenced", err)
 		}
 	})
 }
