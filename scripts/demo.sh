@@ -7,6 +7,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 CLIENTS="${DEMO_CLIENTS:-1000}"
+# Besides them: clients without baton.v1, which are closed and come back by themselves.
+PLAIN="${DEMO_PLAIN:-0}"
 # Messages per second and client; and how long they talk: both switches fit in.
 RATE="${DEMO_RATE:-0.5}"
 DURATION="${DEMO_DURATION:-28s}"
@@ -20,6 +22,7 @@ Starts a local stack on a free port, lets 1,000 clients talk, promotes green,
 then blue again, and tells what the clients saw. Leaves nothing behind.
 
   DEMO_CLIENTS (1000), DEMO_RATE (0.5 messages a second each), DEMO_DURATION (28s)
+  DEMO_PLAIN (0): clients besides them that do not speak baton.v1
   BATON_FRONTDOOR=builtin, BATON_STORE=builtin: without Traefik and Redis even if installed
 
 exit: 0 nothing lost, duplicated or reordered; 1 otherwise; 2 usage
@@ -30,7 +33,7 @@ TEXT
 clean_up() {
   local code=$?
   trap - EXIT
-  if [[ -n "$SOAK_PID" ]] && kill "$SOAK_PID" 2>/dev/null; then wait "$SOAK_PID" 2>/dev/null || true; fi
+  if ((${#SOAK_PIDS[@]})) && kill "${SOAK_PIDS[@]}" 2>/dev/null; then wait "${SOAK_PIDS[@]}" 2>/dev/null || true; fi
   # A promote that was stopped with the demo puts things right first.
   if [[ -n "$PROMOTE_PID" ]] && kill "$PROMOTE_PID" 2>/dev/null; then wait "$PROMOTE_PID" 2>/dev/null || true; fi
   "$ROOT/scripts/stack.sh" down --driver local >/dev/null 2>&1 || true
@@ -42,15 +45,19 @@ clean_up() {
 # title SENTENCE
 title() { printf '\n--- %s\n' "$1"; }
 
+# start_clients NAME COUNT SHARE: SHARE of them plain. Sets SOAK_PID.
 start_clients() {
   local front
   front="$(sed -n 's/^serving: \(http[^ ]*\).*/\1/p' "$DEMO_DIR/up")"
-  "$BATON_BIN" soak --url "ws${front#http}/ws/chat/" --clients "$CLIENTS" --rate "$RATE" --duration "$DURATION" --json \
-    >"$DEMO_DIR/soak.json" 2>"$DEMO_DIR/soak.log" &
-  SOAK_PID=$!
-  # The switch is to meet them all.
-  until grep -q "$CLIENTS connected" "$DEMO_DIR/soak.log"; do
-    kill -0 "$SOAK_PID" 2>/dev/null || die 1 "the clients could not connect: $(tail -n 1 "$DEMO_DIR/soak.log")"
+  "$BATON_BIN" soak --url "ws${front#http}/ws/chat/" --clients "$2" --plain "$3" --rate "$RATE" --duration "$DURATION" --json \
+    >"$DEMO_DIR/$1.json" 2>"$DEMO_DIR/$1.log" &
+  SOAK_PIDS+=($!)
+}
+
+# all_connected NAME COUNT: the switch is to meet them all.
+all_connected() {
+  until grep -qs " $2 connected" "$DEMO_DIR/$1.log"; do
+    kill -0 "${SOAK_PIDS[@]}" 2>/dev/null || die 1 "the clients could not connect: $(tail -n 1 "$DEMO_DIR/$1.log")"
     sleep 0.1
   done
 }
@@ -63,19 +70,26 @@ switch_to() {
   PROMOTE_PID=""
 }
 
-# number NAME: out of soak's result.
-number() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" "$DEMO_DIR/soak.json"; }
+# number GROUP NAME: out of soak's result.
+number() { sed -n "s/.*\"$2\":\([0-9.]*\).*/\1/p" "$DEMO_DIR/$1.json"; }
+
+# seen GROUP: what its clients saw.
+seen() {
+  local gap
+  title "what $(number "$1" clients) $1 clients saw over two switches"
+  gap="$(sed -n 's/.*"gap_ms":{"p50":\([0-9.]*\),"p99":\([0-9.]*\),"max":\([0-9.]*\)}.*/p50 \1 ms, p99 \2 ms, max \3 ms/p' "$DEMO_DIR/$1.json")"
+  printf 'acknowledged  %s of %s messages\n' "$(number "$1" acknowledged)" "$(number "$1" sent)"
+  printf 'lost          %s\nduplicated    %s\nreordered     %s\n' "$(number "$1" lost)" "$(number "$1" duplicated)" "$(number "$1" reordered)"
+  printf 'moved         %s times, %s attempts refused\ngap           %s\n' "$(number "$1" reconnects)" "$(number "$1" refused)" "$gap"
+}
 
 verdict() {
-  local code=0 gap
-  wait "$SOAK_PID" || code=$?
-  SOAK_PID=""
-  title "what $(number clients) clients saw over two switches"
-  gap="$(sed -n 's/.*"gap_ms":{"p50":\([0-9.]*\),"p99":\([0-9.]*\),"max":\([0-9.]*\)}.*/p50 \1 ms, p99 \2 ms, max \3 ms/p' "$DEMO_DIR/soak.json")"
-  printf 'acknowledged  %s of %s messages\n' "$(number acknowledged)" "$(number sent)"
-  printf 'lost          %s\nduplicated    %s\nreordered     %s\n' "$(number lost)" "$(number duplicated)" "$(number reordered)"
-  printf 'moved         %s times\ngap           %s\n' "$(number reconnects)" "$gap"
-  printf 'took          %s s\n' "$(seconds $(($(now_ms) - BEGUN_MS)))"
+  local pid code=0
+  for pid in "${SOAK_PIDS[@]}"; do wait "$pid" || code=1; done
+  SOAK_PIDS=()
+  seen baton.v1
+  if ((PLAIN > 0)); then seen plain; fi
+  printf '\ntook          %s s\n' "$(seconds $(($(now_ms) - BEGUN_MS)))"
   if ((code == 0)); then
     printf '\nNobody noticed.\n'
   else
@@ -91,15 +105,18 @@ main() {
   fi
   export BATON_BIN="${BATON_BIN:-$ROOT/bin/baton}" HTTP_PORT=0
   [[ -x "$BATON_BIN" ]] || die 1 "there is no binary at $BATON_BIN: run 'make build'"
-  SOAK_PID="" PROMOTE_PID="" BEGUN_MS="$(now_ms)"
+  SOAK_PIDS=() PROMOTE_PID="" BEGUN_MS="$(now_ms)"
   mkdir -p "$RUN_DIR"
   DEMO_DIR="$(mktemp -d "$RUN_DIR/demo.XXXXXX")"
   export BATON_RUN_DIR="$DEMO_DIR"
   trap clean_up EXIT
   trap 'exit 130' INT TERM
-  title "a local stack, and $CLIENTS clients on blue"
+  title "a local stack, and $((CLIENTS + PLAIN)) clients on blue"
   "$ROOT/scripts/stack.sh" up --driver local | tee "$DEMO_DIR/up"
-  start_clients
+  start_clients baton.v1 "$CLIENTS" 0
+  if ((PLAIN > 0)); then start_clients plain "$PLAIN" 1; fi
+  all_connected baton.v1 "$CLIENTS"
+  if ((PLAIN > 0)); then all_connected plain "$PLAIN"; fi
   switch_to green
   switch_to blue
   verdict

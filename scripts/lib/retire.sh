@@ -2,6 +2,9 @@
 # shellcheck disable=SC2034 # promote.sh and its report use what is set here
 # Ending a color: it is asked to drain, moves its own connections, and ends.
 
+# How long after the retirement the last clients are waited for, to be counted.
+MOVED_PATIENCE_MS=3000
+
 # step_retire: the old color. From here on there is no way back, only forward.
 step_retire() {
   begin retire retiring
@@ -40,7 +43,7 @@ closes_since() {
 
 # count_moved waits a moment for the last clients to be back.
 count_moved() {
-  local deadline=$(($(now_ms) + 1000))
+  local deadline=$(($(now_ms) + MOVED_PATIENCE_MS))
   while :; do
     SESSIONS_MOVED=$(($(color_resumes "$TO") - RESUMES_BEFORE))
     ((SESSIONS_MOVED < SESSIONS_BEFORE && $(now_ms) < deadline)) || break

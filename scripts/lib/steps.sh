@@ -25,10 +25,20 @@ step_check() {
   local tool front
   for tool in curl awk sed; do command -v "$tool" >/dev/null || fail "$tool is not installed"; done
   front="$(driver_front_url)"
-  [[ "$(http_status "$front/version")" != 000 ]] || fail "the front door at $front does not answer: is it down? ('stack.sh up' starts it)"
+  front_answers || fail "the front door at $front does not answer: is it down? ('stack.sh up' starts it)"
   dynamic_writable || fail "cannot write to $(dirname "$DYNAMIC_FILE"): is the disk full, or the folder read-only?"
   journal_writable || fail "cannot write to $STATE_DIR: is the disk full or read-only?"
   if ! front_serves "$FROM"; then warn "the front door does not reach $FROM: $(front_state)"; fi
+}
+
+# front_answers, whatever it says; asked again before it is called down.
+front_answers() {
+  local try
+  for try in 1 2 3; do
+    if [[ "$(http_status "$(driver_front_url)/version")" != 000 ]]; then return 0; fi
+    sleep "0.$try"
+  done
+  return 1
 }
 
 journal_writable() { printf 'probe\n' | replace_file "$STATE_DIR/probe" && rm -f "$STATE_DIR/probe"; }
