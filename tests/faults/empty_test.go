@@ -3,6 +3,7 @@ package faults
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"baton/tests/harness"
 
@@ -57,4 +58,53 @@ func TestRedisRestartedEmptyDoesNotUnfenceTheOlder(t *testing.T) {
 	older.Closed(4001)
 	newer.Say("e")
 	newer.Count(5)
+}
+
+// The older connection may be the first to speak to a Redis without its data; the newer one takes the session back.
+func TestRedisRestartedEmptyGoesToTheNewerAttempt(t *testing.T) {
+	redis := harness.StartRedis(t)
+	env := harness.Env{"REDIS_URL": redis.URL()}
+	blue, green := harness.Start(t, env), harness.Start(t, env)
+	session := uuid.NewString()
+	older := blue.Dial(harness.Handshake{Sub: harness.V1, Session: session, Attempt: "9"})
+	older.Hello()
+	older.Say("a", "b")
+	older.Count(1, 2)
+	newer := green.Dial(harness.Handshake{Sub: harness.V1, Session: session, Attempt: "10"})
+	newer.Hello()
+	newer.Say("c", "d")
+	newer.Count(3, 4)
+	redis.RestartEmpty()
+	older.Say("late")
+	older.Next() // it can't be known yet that it is too late
+	newer.Say("e")
+	newer.Count(5)
+	older.Say("later")
+	older.Closed(4001)
+	newer.Say("f")
+	newer.Count(6)
+	if count, attempt := redis.Field(session, "count"), redis.Field(session, "attempt"); count != "6" || attempt != "10" {
+		t.Errorf("Redis was repaired to count %q, attempt %q", count, attempt)
+	}
+}
+
+// A connection that ends may not become the owner of what Redis has lost: the live one could never get it back.
+func TestRedisRestartedEmptyIsNotRepairedByALeaver(t *testing.T) {
+	redis := harness.StartRedis(t)
+	env := harness.Env{"REDIS_URL": redis.URL()}
+	blue, green := harness.Start(t, env), harness.Start(t, env)
+	older := blue.Dial(harness.Handshake{Session: uuid.NewString()})
+	older.Say("a")
+	older.Count(1)
+	newer := green.Dial(harness.Handshake{Session: older.Session})
+	newer.Say("b")
+	newer.Count(2)
+	redis.RestartEmpty()
+	before := blue.Metrics().Value("session_commit_batch_size_count")
+	older.Close()
+	harness.Eventually(t, 10*time.Second, "the leaver has told Redis", func() bool {
+		return blue.Metrics().Value("session_commit_batch_size_count") > before
+	})
+	newer.Say("c")
+	newer.Count(3)
 }

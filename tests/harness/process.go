@@ -15,7 +15,10 @@ import (
 	"time"
 )
 
-const pollEvery = 5 * time.Millisecond
+const (
+	pollEvery  = 5 * time.Millisecond
+	dumpWithin = 2 * time.Second
+)
 
 // Process is a child whose output goes to files, so that reading it takes no goroutine and misses nothing.
 type Process struct {
@@ -96,6 +99,11 @@ func (p *Process) Exit(t testing.TB, within time.Duration) int {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(within):
+		p.Signal(syscall.SIGQUIT) // a Go process tells where its goroutines stand
+		select {
+		case <-p.done:
+		case <-time.After(dumpWithin):
+		}
 		t.Fatalf("process %d still runs after %v", p.Pid(), within)
 		return -1
 	}
@@ -163,7 +171,7 @@ func create(t testing.TB, path string) *os.File {
 
 // tail keeps a failed test's report readable.
 func tail(s string) string {
-	const most = 6000
+	const most = 16000
 	if len(s) <= most {
 		return s
 	}
