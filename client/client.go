@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -84,59 +83,6 @@ func newClient(cfg Config) *Client {
 	return c
 }
 
-// Send queues a message and returns its number among this client's messages,
-// from 1 on. It waits for room in the queue; if ctx ends first, the error is
-// ErrQueueFull and ctx's. The message is written as soon as there is a
-// connection, and again if that one is lost before the server counted it.
-func (c *Client) Send(ctx context.Context, text string) (seq uint64, err error) {
-	for {
-		c.mu.Lock()
-		seq, err := c.push(text)
-		if !errors.Is(err, ErrQueueFull) {
-			c.mu.Unlock()
-			return seq, err
-		}
-		room := c.awaitProgress()
-		c.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return 0, fmt.Errorf("%w: %w", ErrQueueFull, ctx.Err())
-		}
-	}
-}
-
-// TrySend is Send that never waits: a full queue is ErrQueueFull.
-func (c *Client) TrySend(text string) (seq uint64, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.push(text)
-}
-
-// Flush waits until everything sent so far, and whatever is sent meanwhile,
-// is acknowledged and told.
-func (c *Client) Flush(ctx context.Context) error {
-	for {
-		c.mu.Lock()
-		empty, over, err := len(c.ledger.pending) == 0, c.over(), c.reason()
-		moved := c.awaitProgress()
-		c.mu.Unlock()
-		switch {
-		case empty:
-			c.telling.Lock() // the last Ack is being told
-			c.telling.Unlock()
-			return nil
-		case over:
-			return err
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return fmt.Errorf("client: flush: %w", ctx.Err())
-		}
-	}
-}
-
 // Close ends the connection and waits for every goroutine of the client.
 // Replies the server still owes are taken, for at most two seconds and until
 // ctx ends; call Flush before it to lose nothing, or Snapshot after it to
@@ -181,24 +127,8 @@ func (c *Client) Err() error {
 // SessionID is the session's name, for a client that joins it later.
 func (c *Client) SessionID() string { return c.cfg.SessionID }
 
-// push needs mu.
-func (c *Client) push(text string) (uint64, error) {
-	if err := checkText(text); err != nil {
-		return 0, err
-	}
-	if c.over() {
-		return 0, c.reason()
-	}
-	if len(c.ledger.pending) >= c.cfg.QueueSize {
-		return 0, fmt.Errorf("%w (%d messages)", ErrQueueFull, c.cfg.QueueSize)
-	}
-	seq := c.ledger.push(text, time.Now())
-	c.pump()
-	return seq, nil
-}
-
 // over tells whether the client ends or has ended; nothing is started any
-// more then. It needs mu, as the next three do.
+// more then. It needs mu, as reason does.
 func (c *Client) over() bool { return c.closing || c.err != nil }
 
 func (c *Client) reason() error {
@@ -206,20 +136,6 @@ func (c *Client) reason() error {
 		return c.err
 	}
 	return ErrClosed
-}
-
-func (c *Client) awaitProgress() <-chan struct{} {
-	if c.progress == nil {
-		c.progress = make(chan struct{})
-	}
-	return c.progress
-}
-
-func (c *Client) announceProgress() {
-	if c.progress != nil {
-		close(c.progress)
-		c.progress = nil
-	}
 }
 
 // finish ends the client for this reason, once. It must not be called while

@@ -148,3 +148,30 @@ func TestHandoverRefused(t *testing.T) {
 	flush(t, c)
 	exact(t, door.green, c, w, n)
 }
+
+// What the old connection still says after the move counts for nothing.
+func TestLateReplyOfTheOldConnection(t *testing.T) {
+	release, old := make(chan struct{}), make(chan *fake.Conn, 1)
+	blue := &fake.Server{Script: func(m fake.Moment) fake.Action {
+		if m.Step == fake.Received {
+			old <- m.Conn
+			<-release
+		}
+		return fake.Pass
+	}}
+	green := &fake.Server{Script: func(m fake.Moment) fake.Action {
+		if m.Step == fake.Received { // so the client has moved
+			(<-old).Reply(999)
+		}
+		return fake.Pass
+	}}
+	door := newFrontDoor(t, blue, green)
+	t.Cleanup(func() { close(release) })
+	c, w := door.open(t)
+	send(t, c, 1)
+	door.active.Store(door.green)
+	door.blue.Drain(0, patience)
+	flush(t, c)
+	_ = c.Close(t.Context()) // waits for the reader of the old connection
+	exact(t, door.green, c, w, 1)
+}
