@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	rulesFolder   = "../../docker/prometheus/rules"
 	answersWithin = 90 * time.Second
 	askEvery      = 500 * time.Millisecond
 )
@@ -25,7 +26,7 @@ func TestEveryExpressionHasAnAnswer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a stack under load for half a minute")
 	}
-	s := startStack(t)
+	s := startStack(t, rulesFolder)
 	blue, green := s.soak(t, ""), s.soak(t, "/green")
 	s.answerAll(t, expressions(t))
 	for color, sent := range map[string]*traffic{"blue": blue, "green": green} {
@@ -85,7 +86,7 @@ func expressions(t *testing.T) []expression {
 // rules: a recording rule and what it records; of an alert, which is silent when all is well, every selector.
 func rules(t *testing.T) []expression {
 	t.Helper()
-	paths, _ := filepath.Glob("../../docker/prometheus/rules/*.yml")
+	paths, _ := filepath.Glob(filepath.Join(rulesFolder, "*.yml"))
 	var all []expression
 	for _, path := range paths {
 		text, err := os.ReadFile(path)

@@ -28,10 +28,12 @@ const (
 type prometheus struct {
 	*harness.Process
 	base string
+	dir  string // of its configuration
 }
 
-// startPrometheus rewrites the configuration: targets by job; a job without one is left out.
-func startPrometheus(t *testing.T, targets map[string][]string) *prometheus {
+// startPrometheus rewrites the configuration: targets by job, from files, which come and go as names in DNS do;
+// a job that is not named is left out. rules is the folder of the rule files.
+func startPrometheus(t *testing.T, targets map[string][]string, rules string) *prometheus {
 	t.Helper()
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -39,11 +41,11 @@ func startPrometheus(t *testing.T, targets map[string][]string) *prometheus {
 	}
 	port := harness.FreePort(t)
 	targets["prometheus"] = []string{fmt.Sprintf("127.0.0.1:%d", port)}
-	config := filepath.Join(t.TempDir(), "prometheus.yml")
-	if err := os.WriteFile(config, rewritten(t, targets), 0o600); err != nil {
+	p := &prometheus{base: fmt.Sprintf("http://127.0.0.1:%d", port), dir: t.TempDir()}
+	config := filepath.Join(p.dir, "prometheus.yml")
+	if err := os.WriteFile(config, p.rewritten(t, targets, rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &prometheus{base: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	p.Process = harness.Run(t, harness.Command{Path: path, Env: os.Environ(), Args: []string{
 		"--config.file=" + config, "--storage.tsdb.path=" + t.TempDir(), "--web.listen-address=" + targets["prometheus"][0],
 	}})
@@ -58,7 +60,7 @@ func startPrometheus(t *testing.T, targets map[string][]string) *prometheus {
 	return p
 }
 
-func rewritten(t *testing.T, targets map[string][]string) []byte {
+func (p *prometheus) rewritten(t *testing.T, targets map[string][]string, rules string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(configFile)
 	if err != nil {
@@ -76,14 +78,17 @@ func rewritten(t *testing.T, targets map[string][]string) []byte {
 	config.Alerting = nil
 	config.Global = map[string]any{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
 	for i, pattern := range config.RuleFiles {
-		config.RuleFiles[i] = absolute(t, filepath.Join("../../docker/prometheus/rules", filepath.Base(pattern)))
+		config.RuleFiles[i] = absolute(t, filepath.Join(rules, filepath.Base(pattern)))
 	}
 	scrapes := config.ScrapeConfigs
 	config.ScrapeConfigs = nil
 	for _, scrape := range scrapes {
 		delete(scrape, "dns_sd_configs")
-		if list := targets[fmt.Sprint(scrape["job_name"])]; len(list) > 0 {
-			scrape["static_configs"] = []map[string]any{{"targets": list}}
+		delete(scrape, "static_configs")
+		job := fmt.Sprint(scrape["job_name"])
+		if list := targets[job]; len(list) > 0 {
+			p.target(t, job, list...)
+			scrape["file_sd_configs"] = []map[string]any{{"files": []string{p.targetFile(job)}, "refresh_interval": "1s"}}
 			config.ScrapeConfigs = append(config.ScrapeConfigs, scrape)
 		}
 	}
@@ -92,6 +97,27 @@ func rewritten(t *testing.T, targets map[string][]string) []byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+func (p *prometheus) targetFile(job string) string { return filepath.Join(p.dir, job+".json") }
+
+// target says what a job scrapes from now on; nothing: its color was retired.
+func (p *prometheus) target(t *testing.T, job string, addresses ...string) {
+	t.Helper()
+	groups := []map[string]any{}
+	if len(addresses) > 0 {
+		groups = append(groups, map[string]any{"targets": addresses})
+	}
+	text, err := json.Marshal(groups)
+	if err == nil {
+		err = os.WriteFile(p.targetFile(job)+".new", text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(p.targetFile(job)+".new", p.targetFile(job))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func absolute(t *testing.T, path string) string {

@@ -19,29 +19,35 @@ const loadFor = 25 * time.Second
 // stack is two colors behind a front door, on one Redis, watched by Prometheus.
 type stack struct {
 	blue, green *harness.Server
+	redis       *harness.Redis
+	traefik     *harness.Process
 	front       string // host:port
+	dynamic     string // Traefik's dynamic file
 	missing     []string
 	prometheus  *prometheus
 }
 
 // startStack starts the colors before Redis: so they were not ready once, and what counts that has counted.
-func startStack(t *testing.T) *stack {
+func startStack(t *testing.T, rules string) *stack {
 	t.Helper()
-	redis := harness.PrepareRedis(t, "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
-	s := &stack{}
+	s := &stack{redis: harness.PrepareRedis(t, "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")}
 	for color, server := range map[string]**harness.Server{"blue": &s.blue, "green": &s.green} {
-		*server = harness.StartUnready(t, harness.Env{"COLOR": color, "REDIS_URL": redis.URL(), "HEARTBEAT_INTERVAL": "1s"})
+		*server = harness.StartUnready(t, s.env(color))
 		(*server).WaitNotReady()
 	}
-	redis.Start()
+	s.redis.Start()
 	s.blue.WaitReady()
 	s.green.WaitReady()
 	targets := map[string][]string{
 		"app_blue": {s.blue.Addr}, "app_green": {s.green.Addr},
-		"traefik": s.startTraefik(t), "redis": s.startExporter(t, redis),
+		"traefik": s.startTraefik(t), "redis": s.startExporter(t),
 	}
-	s.prometheus = startPrometheus(t, targets)
+	s.prometheus = startPrometheus(t, targets, rules)
 	return s
+}
+
+func (s *stack) env(color string) harness.Env {
+	return harness.Env{"COLOR": color, "REDIS_URL": s.redis.URL(), "HEARTBEAT_INTERVAL": "1s", "COMMIT_TIMEOUT": "1s"}
 }
 
 // startTraefik runs the real one with the real files, but for the addresses. Without it the colors are asked directly.
@@ -56,26 +62,39 @@ func (s *stack) startTraefik(t *testing.T) []string {
 	metrics := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 	dir := t.TempDir()
 	static := filepath.Join(dir, "traefik.yml")
-	dynamic := filepath.Join(dir, "dynamic")
+	s.dynamic = filepath.Join(dir, "dynamic", "baton.yml")
 	rewrite(t, "../../docker/traefik/traefik.yml", static,
-		`":80"`, s.front, `":8082"`, metrics, "/etc/traefik/dynamic", dynamic)
-	rewrite(t, "../../docker/traefik/dynamic.yml.tmpl", filepath.Join(dynamic, "baton.yml"),
-		"{{ACTIVE}}", "blue", "{{ADMIN_CIDRS}}", `"127.0.0.1/32"`,
-		"{{BLUE_SERVERS}}", `[{url: "http://`+s.blue.Addr+`"}]`, "{{GREEN_SERVERS}}", `[{url: "http://`+s.green.Addr+`"}]`)
-	harness.Run(t, harness.Command{Path: path, Args: []string{"--configFile=" + static}, Env: os.Environ()})
+		`":80"`, s.front, `":8082"`, metrics, "/etc/traefik/dynamic", filepath.Dir(s.dynamic))
+	s.switchTo(t, "blue")
+	s.traefik = harness.Run(t, harness.Command{Path: path, Args: []string{"--configFile=" + static}, Env: os.Environ()})
 	harness.Eventually(t, startWithin, "Traefik leads to both colors", func() bool {
 		return answers("http://"+s.front+"/readyz") && answers("http://"+s.front+"/green/readyz")
 	})
 	return []string{metrics}
 }
 
-func (s *stack) startExporter(t *testing.T, redis *harness.Redis) []string {
+// switchTo renders the dynamic file beside it and renames: the act of promote.sh.
+func (s *stack) switchTo(t *testing.T, color string) {
+	t.Helper()
+	beside := filepath.Join(filepath.Dir(filepath.Dir(s.dynamic)), "baton.yml")
+	rewrite(t, "../../docker/traefik/dynamic.yml.tmpl", beside,
+		"{{ACTIVE}}", color, "{{ADMIN_CIDRS}}", `"127.0.0.1/32"`,
+		"{{BLUE_SERVERS}}", `[{url: "http://`+s.blue.Addr+`"}]`, "{{GREEN_SERVERS}}", `[{url: "http://`+s.green.Addr+`"}]`)
+	if err := os.MkdirAll(filepath.Dir(s.dynamic), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(beside, s.dynamic); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *stack) startExporter(t *testing.T) []string {
 	t.Helper()
 	for _, name := range []string{"redis_exporter", "prometheus-redis-exporter"} {
 		if path, err := exec.LookPath(name); err == nil {
 			address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 			harness.Run(t, harness.Command{Path: path, Env: os.Environ(), Args: []string{
-				"--redis.addr", redis.URL(), "--web.listen-address", address,
+				"--redis.addr", s.redis.URL(), "--web.listen-address", address,
 			}})
 			return []string{address}
 		}
@@ -125,15 +144,18 @@ func (s *stack) misbehave(t *testing.T) {
 // traffic is a running `baton soak`.
 type traffic struct{ *harness.Process }
 
-func (s *stack) soak(t *testing.T, prefix string) *traffic {
+// soak of 20 clients through the front door, to the active color or by its prefix to another; more flags go to it.
+func (s *stack) soak(t *testing.T, prefix string, flags ...string) *traffic {
 	t.Helper()
 	target := s.front + prefix
 	if s.front == "" {
 		target = map[string]string{"": s.blue.Addr, "/green": s.green.Addr}[prefix]
 	}
-	return &traffic{harness.Run(t, harness.Command{Path: harness.Binary(t), Env: os.Environ(), Args: []string{
-		"soak", "--url", "ws://" + target + "/ws/chat/", "--clients", "20", "--rate", "5", "--duration", loadFor.String(), "--json",
-	}})}
+	args := []string{
+		"soak", "--url", "ws://" + target + "/ws/chat/", "--clients", "20", "--rate", "5",
+		"--duration", loadFor.String(), "--json", "--quiet",
+	}
+	return &traffic{harness.Run(t, harness.Command{Path: harness.Binary(t), Env: os.Environ(), Args: append(args, flags...)})}
 }
 
 // acknowledged waits for the end, which has to be a good one.
