@@ -50,8 +50,10 @@ teardown() { process_stop sleeper 1; }
 @test "what a process is started with holds neither the lock nor a pipe" {
   lock_take "$BATS_TEST_TMPDIR/lock"
   begin() { process_start sleeper sleep 60; }
+  exec 5>"$BATS_TEST_TMPDIR/pipe"
   begin 9>&-
-  exec 9>&-
+  exec 9>&- 5>&-
+  [ ! -e "/proc/$(process_pid sleeper)/fd/5" ]
   flock --nonblock "$BATS_TEST_TMPDIR/lock" true
 }
 

@@ -142,6 +142,13 @@ promoted_to_green() {
   said "did not follow the dynamic file"
 }
 
+@test "the front door misses the event and is nudged" {
+  break_it front_misses_events
+  promote
+  promoted_to_green
+  said "writing the file again"
+}
+
 @test "the new color breaks the canary session" {
   break_it canary_green
   promote

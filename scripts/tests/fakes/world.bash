@@ -26,7 +26,7 @@ broken() { [[ -e "$WORLD/broken/$1" ]]; }
 front_color() {
   if broken front_stuck; then
     cat "$WORLD/broken/front_stuck"
-  elif broken front_misses_events && [[ ! "$(grep -c . "$WORLD/writes" 2>/dev/null)" -gt 1 ]]; then
+  elif broken front_misses_events && [[ ! -e "$WORLD/nudged" ]]; then
     echo blue
   else
     sed -n -E 's/^ *- name: (blue|green)$/\1/p' "$BATON_DYNAMIC_DIR/baton.yml"
