@@ -65,6 +65,7 @@ driver_replica_urls() {
 # driver_servers COLOR: what the front door is told; here the replicas themselves.
 driver_servers() { driver_replica_urls "$1" | tr '\n' ' '; }
 
+# driver_start_color COLOR: the replicas that do not live yet.
 driver_start_color() {
   local i
   for ((i = 1; i <= $(driver_replicas "$1"); i++)); do local_start_replica "$1" "$i" || return 1; done
@@ -106,6 +107,7 @@ local_port() {
 local_start_replica() {
   local color="$1" name="$1-$2" port bin="$LOCAL_BIN"
   if [[ "$color" == blue ]]; then bin="${BATON_BIN_BLUE:-$bin}"; else bin="${BATON_BIN_GREEN:-$bin}"; fi
+  if process_pid "$name" >/dev/null; then return 0; fi
   port="$(free_port)"
   mkdir -p "$STATE_DIR/ports" && echo "$port" >"$STATE_DIR/ports/$name" || return 1
   process_start "$name" env HOST=127.0.0.1 PORT="$port" COLOR="$color" \

@@ -35,10 +35,8 @@ local_up_store() {
 }
 
 local_up_color() {
-  if [[ "$(driver_color_alive "$1")" == 0 ]]; then
-    say "color: $1, $(driver_replicas "$1") process(es)"
-    driver_start_color "$1"
-  fi
+  say "color: $1, $(driver_replicas "$1") process(es)"
+  driver_start_color "$1"
   local_wait "$1 did not become ready" "$1-1" color_ready "$1" && dynamic_write "$1" && set_env_line "$MIRROR_FILE" ACTIVE_ENV "$1"
 }
 

@@ -3,6 +3,7 @@ package switchtest
 import (
 	"encoding/json"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -112,6 +113,23 @@ func TestTwoPromotesAtOnce(t *testing.T) {
 		}
 		if code := first.Exit(t, scriptLimit); code != 0 || s.active() != "green" {
 			t.Errorf("the first: %d, %s is active", code, s.active())
+		}
+		load.exact()
+	})
+}
+
+// TestUpMendsWhatDied: a local stack restarts nothing by itself; up does.
+func TestUpMendsWhatDied(t *testing.T) {
+	onBothStacks(t, false, func(t *testing.T, s *stack) {
+		s.env = append(s.env, "BLUE_REPLICAS=2")
+		s.up()
+		load := s.soak()
+		before := s.pids("")
+		s.signal("blue-2", syscall.SIGKILL)
+		s.up()
+		after := s.pids("")
+		if len(after) != len(before) || after["blue-2"] == before["blue-2"] || after["blue-1"] != before["blue-1"] {
+			t.Errorf("before %v, after %v", before, after)
 		}
 		load.exact()
 	})
