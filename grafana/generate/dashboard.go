@@ -88,12 +88,13 @@ func variables() []object {
 	}
 }
 
+// queryVariable offers every value; all of them is `.+`, so that what has no color at all (Traefik) stays out.
 func queryVariable(name, label, query string) object {
 	return object{
 		"name": name, "label": label, "type": "query", "datasource": source(),
 		"definition": query, "query": object{"query": query, "refId": "variable-" + name, "qryType": 1},
 		"refresh": 2, // with the time range: colors and replicas come and go
-		"regex":   "", "sort": 1, "hide": 0, "multi": true, "includeAll": true, "allValue": ".*", "skipUrlSync": false,
+		"regex":   "", "sort": 1, "hide": 0, "multi": true, "includeAll": true, "allValue": ".+", "skipUrlSync": false,
 		"current": object{"selected": true, "text": []string{"All"}, "value": []string{"$__all"}}, "options": []object{},
 	}
 }

@@ -148,13 +148,13 @@ func (p panel) heatmapOptions() object {
 	}
 }
 
-// colorOverrides draws blue in blue and green in green, wherever a series is named so.
+// colorOverrides draws blue in blues and green in greens, wherever a series is named so.
 func colorOverrides() []object {
 	overrides := []object{}
 	for _, color := range []string{"blue", "green"} {
 		overrides = append(overrides, object{
 			"matcher":    object{"id": "byRegexp", "options": "/^" + color + "( .*)?$/"},
-			"properties": []object{{"id": "color", "value": object{"mode": "fixed", "fixedColor": color}}},
+			"properties": []object{{"id": "color", "value": object{"mode": "shades", "fixedColor": color}}},
 		})
 	}
 	return overrides

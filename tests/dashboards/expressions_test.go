@@ -127,7 +127,7 @@ func selectors(where, expr string) []expression {
 
 // expanded puts in what Grafana would.
 func expanded(expr string) string {
-	return strings.NewReplacer("$color", ".*", "$instance", ".*", "$__rate_interval", "10s").Replace(expr)
+	return strings.NewReplacer("$color", ".+", "$instance", ".+", "$__rate_interval", "10s").Replace(expr)
 }
 
 // labelValues turns label_values(series, label) into a query for the same.
