@@ -2,6 +2,8 @@
 # Questions to servers. Each is bounded: a server that hangs is an answer too.
 
 HTTP_TIMEOUT=2
+# A report may wait longer for its numbers than a decision for its answer.
+METRICS_TIMEOUT=5
 
 # http_get URL: the body; fails unless the answer is 2xx.
 http_get() { curl --fail --silent --show-error --noproxy '*' --max-time "$HTTP_TIMEOUT" "$1" 2>/dev/null; }
@@ -25,7 +27,7 @@ http_not_ready_why() {
 # color_metrics COLOR: /metrics of all its replicas, one after the other.
 color_metrics() {
   local url
-  while read -r url; do http_get "$url/metrics" || true; done < <(driver_replica_urls "$1")
+  while read -r url; do HTTP_TIMEOUT="$METRICS_TIMEOUT" http_get "$url/metrics" || true; done < <(driver_replica_urls "$1")
 }
 
 # metric_sum PATTERN: the sum over the series (stdin) whose name and labels
