@@ -73,7 +73,15 @@ func (c *conn) Opened() {
 
 // Readable implements transport.Conn: the frames that one read brought make one
 // commit.
-func (c *conn) Readable(b []byte) {
+func (c *conn) Readable(b []byte, alone bool) {
+	if c.receiveAll(b, !alone) {
+		c.sendAlone()
+	}
+}
+
+// receiveAll takes the frames and queues their commit, or tells that there is
+// one that was not queued.
+func (c *conn) receiveAll(b []byte, queue bool) bool {
 	now := c.hub.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,8 +94,24 @@ func (c *conn) Readable(b []byte) {
 		}
 		c.receive(event, now)
 	}
-	c.requestCommit()
 	c.pauseIfBehind()
+	if queue || !c.wantsCommit() {
+		c.requestCommit()
+		return false
+	}
+	c.busy = true
+	return true
+}
+
+// sendAlone commits from here: when nothing else is on its way, a hand-over
+// would cost more than the commit.
+func (c *conn) sendAlone() {
+	if c.shard.committer.SendOrAdd(c) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused()
 }
 
 func (c *conn) receive(event frame.Event, now int64) {
@@ -129,17 +153,23 @@ func (c *conn) receiveMessage(now int64) {
 // requestCommit queues the connection, unless a commit is on its way: then what
 // is pending goes with the next one.
 func (c *conn) requestCommit() {
-	if c.pending > 0 && !c.busy && !c.fenced {
+	if c.wantsCommit() {
 		c.queue()
 	}
 }
 
+func (c *conn) wantsCommit() bool { return c.pending > 0 && !c.busy && !c.fenced }
+
 func (c *conn) queue() {
-	c.busy = c.shard.committer.Add(c)
-	if !c.busy {
-		c.pending = 0
-		c.closeNow(frame.CloseTryAgain, reasonUnavailable)
+	if c.busy = c.shard.committer.Add(c); !c.busy {
+		c.refused()
 	}
+}
+
+// refused gives up on what is pending: the process is ending.
+func (c *conn) refused() {
+	c.busy, c.pending = false, 0
+	c.closeNow(frame.CloseTryAgain, reasonUnavailable)
 }
 
 // Commit implements session.Entry.

@@ -49,7 +49,7 @@ func (e *Epoll) Attach(nc *net.TCPConn, early []byte, bind func(Socket) Conn) er
 	s.conn = bind(s)
 	s.conn.Opened()
 	if len(early) > 0 {
-		s.conn.Readable(early)
+		s.conn.Readable(early, true)
 	}
 	if err := l.add(s); err != nil {
 		s.conn.Disconnected(err)
@@ -126,14 +126,14 @@ func (l *loop) run() {
 			if int(event.Fd) == l.wake {
 				return
 			}
-			l.serve(event)
+			l.serve(event, n == 1)
 		}
 	}
 }
 
 // serve acts on one event. An event may be of a socket that was closed since,
 // or even of another that got its number: then the read or write finds nothing.
-func (l *loop) serve(event unix.EpollEvent) {
+func (l *loop) serve(event unix.EpollEvent, alone bool) {
 	s := l.sockets.get(int(event.Fd))
 	if s == nil {
 		return
@@ -142,7 +142,7 @@ func (l *loop) serve(event unix.EpollEvent) {
 		s.conn.Writable()
 	}
 	if event.Events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
-		s.read(l.buf[:])
+		s.read(l.buf[:], alone)
 	} else if event.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		s.hangUp()
 	}
@@ -176,7 +176,7 @@ type epollSocket struct {
 }
 
 // read takes what is there once; level-triggered epoll tells again of the rest.
-func (s *epollSocket) read(buf []byte) {
+func (s *epollSocket) read(buf []byte, alone bool) {
 	s.mu.Lock()
 	if s.closed || s.ended || s.interest&unix.EPOLLIN == 0 {
 		s.mu.Unlock()
@@ -190,7 +190,7 @@ func (s *epollSocket) read(buf []byte) {
 	s.mu.Unlock()
 	switch {
 	case err == nil:
-		s.conn.Readable(buf[:n])
+		s.conn.Readable(buf[:n], alone)
 	case !wouldBlock(err):
 		s.conn.Disconnected(err)
 	}

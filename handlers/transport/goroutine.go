@@ -38,7 +38,7 @@ func (g *Goroutines) Attach(nc *net.TCPConn, early []byte, bind func(Socket) Con
 	s.conn = bind(s)
 	s.conn.Opened()
 	if len(early) > 0 {
-		s.conn.Readable(early)
+		s.conn.Readable(early, true)
 	}
 	g.wg.Go(s.readLoop)
 	return nil
@@ -100,7 +100,7 @@ func (s *goSocket) readOnce() error {
 	if readErr != nil {
 		return readErr
 	}
-	s.conn.Readable(buf[:n])
+	s.conn.Readable(buf[:n], true)
 	return nil
 }
 

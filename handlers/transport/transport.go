@@ -22,8 +22,9 @@ type Conn interface {
 	// Opened is the first call: the socket serves this connection now.
 	Opened()
 	// Readable hands over what one read brought; b is valid, and may be
-	// written to, until it returns.
-	Readable(b []byte)
+	// written to, until it returns. alone tells that nobody waits for its
+	// return: it may take a moment then.
+	Readable(b []byte, alone bool)
 	// Writable tells, after AwaitWritable, that the socket takes bytes again.
 	Writable()
 	// Disconnected tells, once, that nothing more will come: the peer ended or

@@ -47,22 +47,36 @@ type Observer interface {
 	ObserveBatch(size int, took time.Duration)
 }
 
+// A commit is sent by whoever brings it, without a hand-over, when nothing else
+// is on its way and Redis has just answered a pipeline within promptly. It waits
+// for impatience at most: then the committer's own goroutine goes on with it.
+const (
+	promptly   = time.Millisecond
+	impatience = 10 * time.Millisecond
+)
+
 // Committer is the group commit: what was queued while the last pipeline was on
 // its way is the next one.
 type Committer struct {
-	store    *Store
-	observer Observer
-
-	mu    sync.Mutex
-	queue []Entry
+	store *Store
 	wake  chan struct{}
-	ended bool
 	done  sync.WaitGroup
+
+	mu     sync.Mutex
+	queue  []Entry
+	left   []waiting // what SendOrAdd could not bring to an end
+	busy   bool      // a pipeline is on its way
+	prompt bool      // the last one was answered promptly
+	ended  bool
+
+	grouped *batch // the goroutine's
+	single  *batch // SendOrAdd's, while it holds busy
 }
 
 // NewCommitter starts a committer.
 func (s *Store) NewCommitter(observer Observer) *Committer {
-	c := &Committer{store: s, observer: observer, wake: make(chan struct{}, 1)}
+	c := &Committer{store: s, wake: make(chan struct{}, 1), grouped: newBatch(s, observer), single: newBatch(s, observer)}
+	c.single.patience = min(impatience, s.attempt)
 	c.done.Go(c.run)
 	return c
 }
@@ -71,17 +85,46 @@ func (s *Store) NewCommitter(observer Observer) *Committer {
 // Committed, or refused with false: the committer has been closed.
 func (c *Committer) Add(e Entry) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.ended {
-		c.mu.Unlock()
 		return false
 	}
-	first := len(c.queue) == 0
 	c.queue = append(c.queue, e)
-	c.mu.Unlock()
-	if first {
+	if len(c.queue) == 1 && !c.busy {
 		c.signal()
 	}
 	return true
+}
+
+// SendOrAdd sends the entry from here if it would be alone, and queues it
+// otherwise. The caller must not hold what the entry's methods need.
+func (c *Committer) SendOrAdd(e Entry) bool {
+	c.mu.Lock()
+	alone := c.prompt && !c.busy && !c.ended && len(c.queue) == 0
+	c.busy = c.busy || alone
+	c.mu.Unlock()
+	if !alone {
+		return c.Add(e)
+	}
+	c.single.join(e)
+	c.single.send()
+	c.settled(c.single)
+	return true
+}
+
+// settled ends a pipeline: what was queued or left meanwhile is the next.
+func (c *Committer) settled(b *batch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prompt = b.empty() && b.took < promptly
+	c.busy = false
+	if b == c.single {
+		c.left = append(c.left, b.waiting...)
+		b.waiting = b.waiting[:0]
+	}
+	if c.ended || len(c.queue)+len(c.left) > 0 || !b.empty() {
+		c.signal()
+	}
 }
 
 // Close sends what is queued, once, and ends: nobody waits for an answer any more.
@@ -101,36 +144,39 @@ func (c *Committer) signal() {
 }
 
 func (c *Committer) run() {
-	var spare []Entry
-	batch := newBatch(c.store, c.observer)
+	var entries []Entry
 	for {
 		<-c.wake
-		for {
-			entries, ended := c.take(spare)
-			spare = entries[:0] // for the next take; entries are joined before that
-			if len(entries) == 0 && batch.empty() {
-				if ended {
-					return
-				}
-				break
+		var ended, begun bool
+		entries, ended, begun = c.take(entries[:0])
+		if begun {
+			for _, e := range entries {
+				c.grouped.join(e)
 			}
-			batch.join(entries)
 			clear(entries)
-			batch.send()
+			c.grouped.send()
 			if ended {
-				batch.giveUp()
+				c.grouped.giveUp()
 			}
+			c.settled(c.grouped)
+		} else if ended {
+			return
 		}
 	}
 }
 
-// take swaps the queue for an empty one.
-func (c *Committer) take(spare []Entry) ([]Entry, bool) {
+// take swaps the queue for an empty one and begins a pipeline, unless one is on
+// its way or there is nothing to send.
+func (c *Committer) take(spare []Entry) (entries []Entry, ended, begun bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	entries := c.queue
-	c.queue = spare
-	return entries, c.ended
+	if c.busy || len(c.queue)+len(c.left)+len(c.grouped.waiting) == 0 {
+		return spare, c.ended && !c.busy, false
+	}
+	entries, c.queue = c.queue, spare
+	c.grouped.waiting = append(c.grouped.waiting, c.left...)
+	c.left, c.busy = nil, true
+	return entries, c.ended, true
 }
 
 // batch is what a committer has taken and not yet brought to an end.
@@ -138,7 +184,9 @@ type batch struct {
 	store    *Store
 	observer Observer
 	waiting  []waiting
+	patience time.Duration // for one try
 	pause    time.Duration // before the next try; 0 after a success
+	took     time.Duration // by the last pipeline
 	limit    int           // of one pipeline, minBatch to maxBatch
 }
 
@@ -149,16 +197,14 @@ type waiting struct {
 }
 
 func newBatch(store *Store, observer Observer) *batch {
-	return &batch{store: store, observer: observer, limit: maxBatch}
+	return &batch{store: store, observer: observer, limit: maxBatch, patience: store.attempt}
 }
 
 func (b *batch) empty() bool { return len(b.waiting) == 0 }
 
-func (b *batch) join(entries []Entry) {
-	for _, e := range entries {
-		if commit, ok := e.Commit(); ok {
-			b.waiting = append(b.waiting, waiting{entry: e, commit: commit})
-		}
+func (b *batch) join(e Entry) {
+	if commit, ok := e.Commit(); ok {
+		b.waiting = append(b.waiting, waiting{entry: e, commit: commit})
 	}
 }
 
@@ -210,7 +256,7 @@ func (b *batch) giveUp() {
 // pipeline sends a part and waits for its answers, no longer than the first
 // deadline in it and no longer than one try may take.
 func (b *batch) pipeline(part []waiting) error {
-	ctx, cancel := context.WithTimeout(context.Background(), b.patience(part))
+	ctx, cancel := context.WithTimeout(context.Background(), b.wait(part))
 	defer cancel()
 	began := time.Now()
 	pipe := b.store.db.Pipeline()
@@ -220,7 +266,8 @@ func (b *batch) pipeline(part []waiting) error {
 			c.Token, strconv.FormatUint(c.Count, 10), c.Attempt, b.store.ttl, flag(c.Live))
 	}
 	_, err := pipe.Exec(ctx)
-	b.observer.ObserveBatch(len(part), time.Since(began))
+	b.took = time.Since(began)
+	b.observer.ObserveBatch(len(part), b.took)
 	if isNoScript(err) {
 		// A Redis that was restarted: the next try finds the script there.
 		err = errors.Join(err, b.store.commit.Load(ctx, b.store.db).Err())
@@ -236,12 +283,13 @@ func flag(b bool) string {
 	return "0"
 }
 
-func (b *batch) patience(part []waiting) time.Duration {
-	patience := b.store.attempt
+// wait is how long a part's answers are waited for.
+func (b *batch) wait(part []waiting) time.Duration {
+	wait := b.store.attempt
 	for i := range part {
-		patience = min(patience, time.Until(part[i].commit.Deadline))
+		wait = min(wait, time.Until(part[i].commit.Deadline))
 	}
-	return max(patience, minAttempt/2)
+	return min(max(wait, minAttempt/2), b.patience)
 }
 
 // settle tells each entry how its commit ended, and appends to kept those that

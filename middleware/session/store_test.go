@@ -78,7 +78,7 @@ func commitOnce(t *testing.T, s *Store, c Commit) error {
 	b := newBatch(s, noObserver{})
 	e := &entry{commit: c, done: make(chan error, 1)}
 	e.commit.Deadline = time.Now().Add(time.Second)
-	for b.join([]Entry{e}); !b.empty(); {
+	for b.join(e); !b.empty(); {
 		b.send()
 	}
 	return <-e.done
