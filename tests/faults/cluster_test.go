@@ -9,6 +9,9 @@ import (
 	"baton/tests/harness"
 )
 
+// lasting is how long a fault goes on that is a state and no event: longer than a try, shorter than COMMIT_TIMEOUT.
+const lasting = 1500 * time.Millisecond
+
 // cluster is two colors that share a Redis, behind a balancer.
 type cluster struct {
 	t        *testing.T
@@ -41,7 +44,7 @@ func faultsInTurn() []fault {
 		{"SIGTERM of a process", func(c *cluster) { c.terminate(0) }},
 		{"connections cut", func(c *cluster) { c.balancer.Cut(2) }},
 		{"kill -9 of a process", func(c *cluster) { c.kill(1) }},
-		{"Redis paused", func(c *cluster) { c.pauseRedis(1500 * time.Millisecond) }},
+		{"Redis paused", func(c *cluster) { c.pauseRedis() }},
 		{"Redis killed and restarted", func(c *cluster) { c.redis.Restart() }},
 		{"all connections cut", func(c *cluster) { c.balancer.Cut(1) }},
 		{"SIGTERM while Redis is paused", func(c *cluster) {
@@ -57,7 +60,22 @@ func faultsInTurn() []fault {
 			c.redis.Start()
 			c.restart(0, -1)
 		}},
-		{"process stopped and continued", func(c *cluster) { c.stall(0, 1500*time.Millisecond) }},
+		{"Redis out of memory", func(c *cluster) {
+			c.redis.Do("CONFIG", "SET", "maxmemory", "1")
+			time.Sleep(lasting)
+			c.redis.Do("CONFIG", "SET", "maxmemory", "0")
+		}},
+		{"Redis read-only, as after a fail-over", func(c *cluster) {
+			c.redis.Do("REPLICAOF", "127.0.0.1", "1")
+			time.Sleep(lasting)
+			c.redis.Do("REPLICAOF", "NO", "ONE")
+		}},
+		{"Redis slow, its connections and scripts gone", func(c *cluster) {
+			c.redis.Do("CLIENT", "PAUSE", strconv.Itoa(int(lasting.Milliseconds())), "WRITE")
+			c.redis.Do("SCRIPT", "FLUSH")
+			c.redis.Do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+		}},
+		{"process stopped and continued", func(c *cluster) { c.stall(0) }},
 	}
 }
 
@@ -83,8 +101,8 @@ func (c *cluster) restart(i, wantCode int) {
 	c.servers[i].WaitReady()
 }
 
-func (c *cluster) pauseRedis(lasting time.Duration) {
+func (c *cluster) pauseRedis() {
 	c.redis.Pause()
-	time.Sleep(lasting) // the fault itself
+	time.Sleep(lasting)
 	c.redis.Resume()
 }

@@ -23,7 +23,7 @@ func TestHistoriesAreExactThroughEveryFault(t *testing.T) {
 	c := startCluster(t)
 	const each = 40
 	crowd := startCrowd(t, c.balancer.Addr, each)
-	for _, f := range faultsInTurn() {
+	for _, f := range schedule(t) {
 		t.Logf("%s, at %d acknowledged", f.name, crowd.total.Load())
 		f.happen(c)
 		crowd.waitProgress(t)
@@ -46,11 +46,11 @@ func TestHistoriesAreExactThroughEveryFault(t *testing.T) {
 // `baton soak` says the same of 200 clients.
 func TestSoakLosesNothingThroughEveryFault(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes about 40 seconds")
+		t.Skip("takes about 45 seconds")
 	}
 	c := startCluster(t)
 	soak := harness.Run(t, harness.Command{Path: harness.Binary(t), Args: []string{
-		"soak", "--url", "ws://" + c.balancer.Addr + "/ws/chat/", "--clients", "200", "--rate", "5", "--duration", "30s", "--json",
+		"soak", "--url", "ws://" + c.balancer.Addr + "/ws/chat/", "--clients", "200", "--rate", "5", "--duration", "40s", "--json",
 	}})
 	for _, f := range faultsInTurn() {
 		if !soak.Alive() {
@@ -151,8 +151,8 @@ func (c *cluster) waitMessages(more float64) {
 	})
 }
 
-func (c *cluster) stall(i int, lasting time.Duration) {
+func (c *cluster) stall(i int) {
 	c.servers[i].Signal(syscall.SIGSTOP)
-	time.Sleep(lasting) // the fault itself
+	time.Sleep(lasting)
 	c.servers[i].Signal(syscall.SIGCONT)
 }
