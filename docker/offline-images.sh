@@ -100,9 +100,13 @@ image_redis_exporter() {
 }
 
 image_alertmanager() {
-  local program
+  local program templates=/usr/share/prometheus/alertmanager
   program="$(first alertmanager prometheus-alertmanager)" || return 1
   add "$WORK/alertmanager" "$program" /bin/alertmanager
+  # Debian keeps the message templates outside of the program.
+  if [[ -d "$templates" ]]; then
+    mkdir -p "$WORK/alertmanager$templates" && cp -L "$templates"/*.tmpl "$WORK/alertmanager$templates"
+  fi
   build alertmanager "$WORK/alertmanager" 'COPY --chown=65534:65534 .empty /alertmanager' \
     'VOLUME /alertmanager' 'ENTRYPOINT ["/bin/alertmanager"]'
   say ALERTMANAGER_IMAGE alertmanager

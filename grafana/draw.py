@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Draws the dashboards as a reader of Grafana would see them, from a Prometheus that has the data.
 
-usage: grafana/draw.py [--prometheus URL] [--minutes N] [--out FOLDER]
+usage: grafana/draw.py [--prometheus URL] [--minutes N] [--until UNIX_TIME] [--out FOLDER]
 
 For documentation, and for machines where Grafana can't be had: every panel's own queries are run over the
-last N minutes and drawn into one PNG a dashboard. Needs matplotlib.
+N minutes until then (now) and drawn into one PNG a dashboard. Needs matplotlib.
 """
 
 import argparse
@@ -27,6 +27,8 @@ from matplotlib.colors import PowerNorm
 HERE = pathlib.Path(__file__).resolve().parent
 COLUMNS, ROWS = 24, 20
 STEP_SECONDS = 5
+# Over this a line is broken, as the panels' spanNulls has it.
+GAP_SECONDS = 60
 # What Grafana makes of a scrape interval of 15 s.
 RATE_INTERVAL = "1m"
 VARIABLES = {"$color": ".+", "$instance": ".+", "$__rate_interval": RATE_INTERVAL}
@@ -42,9 +44,9 @@ STEPS = {"text": INK, "green": "#73bf69", "yellow": "#fade2a", "red": "#f2495c"}
 class Prometheus:
     """Range queries over one window of time."""
 
-    def __init__(self, base, minutes):
+    def __init__(self, base, minutes, until):
         self.base = base
-        self.end = time.time()
+        self.end = until
         self.start = self.end - 60 * minutes
 
     def series(self, expr):
@@ -61,9 +63,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prometheus", default="http://127.0.0.1:9090")
     parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--until", type=float, default=time.time())
     parser.add_argument("--out", type=pathlib.Path, default=HERE.parent / "docs" / "images")
     args = parser.parse_args()
-    prometheus = Prometheus(args.prometheus, args.minutes)
+    prometheus = Prometheus(args.prometheus, args.minutes, args.until)
     for path in sorted((HERE / "dashboards").glob("*.json")):
         target = args.out / f"dashboard-{path.stem}.png"
         draw(json.loads(path.read_text()), prometheus, target)
@@ -114,6 +117,7 @@ def draw_timeseries(axes, panel, prometheus, marks):
     for at, color in marks:
         axes.axvline(at_date(at), color=color, linewidth=0.8, linestyle="--")
     axes.set_xlim(at_date(prometheus.start), at_date(prometheus.end))
+    axes.xaxis.set_major_locator(dates.MinuteLocator())
     axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M"))
     axes.yaxis.set_major_formatter(lambda v, _: unit(v, defaults["unit"]))
     axes.set_ylim(bottom=0)
@@ -135,6 +139,10 @@ def plot_lines(axes, lines, stacked):
         high = [b + v for b, (_, v) in zip(low, points)]
         base.update({t: h for (t, _), h in zip(points, high)})
         x = [at_date(t) for t, _ in points]
+        for i in range(len(points) - 1, 0, -1):
+            if points[i][0] - points[i - 1][0] > GAP_SECONDS:
+                for values in (x, low, high):
+                    values.insert(i, math.nan)
         axes.plot(x, high, color=color, linewidth=1.2, label=name)
         axes.fill_between(x, low, high, color=color, alpha=0.35 if stacked else 0.08, linewidth=0)
 
@@ -171,6 +179,7 @@ def draw_heatmap(axes, panel, prometheus, _marks):
         below = {t: at.get(t, 0) for t in times}
     axes.pcolormesh([at_date(t) for t in times], range(len(rows)), rows, cmap="turbo", norm=PowerNorm(0.5), shading="nearest")
     axes.set_yticks(range(len(rows)), [unit(le, "s") if le != math.inf else "more" for le, _ in buckets])
+    axes.xaxis.set_major_locator(dates.MinuteLocator())
     axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M"))
     axes.tick_params(colors=FAINT, labelsize=5, length=0)
 

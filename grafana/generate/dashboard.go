@@ -44,7 +44,7 @@ func (d dashboard) json() object {
 	}
 }
 
-// panels places the rows below each other; a row's width is shared by the panels' weights.
+// panels places the rows below each other; a row's width is shared by its panels.
 func (d dashboard) panels() []object {
 	placed := []object{}
 	y := 0
@@ -52,9 +52,6 @@ func (d dashboard) panels() []object {
 		x := 0
 		for i, p := range r.panels {
 			width := gridColumns / len(r.panels)
-			if p.width > 0 {
-				width = p.width
-			}
 			if i == len(r.panels)-1 {
 				width = gridColumns - x
 			}

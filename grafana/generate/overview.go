@@ -11,7 +11,7 @@ func overview() dashboard {
 			{height: 4, panels: overviewNumbers()},
 			{height: 8, panels: []panel{
 				timeline("Connections", "short", "Open WebSocket connections of each color. A promotion moves them from one to the other.",
-					target{"{{color}}", `sum by (color) (websocket_active_connections{color=~"$color", instance=~"$instance"})`}).stack(),
+					target{"{{color}}", `sum by (color) (websocket_active_connections{color=~"$color", instance=~"$instance"})`}),
 				timeline("Messages", "cps", "Messages counted, stored and acknowledged each second.",
 					target{"{{color}}", `sum by (color) (rate(websocket_messages_total{color=~"$color", instance=~"$instance"}[$__rate_interval]))`}),
 			}},

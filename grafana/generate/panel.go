@@ -6,12 +6,10 @@ type panel struct {
 	title       string
 	description string
 	unit        string
-	width       int // in grid columns; 0: an equal share
 	decimals    int // -1: as Grafana thinks
 	min         *float64
 	steps       []object // thresholds
 	noValue     string
-	stacked     bool
 	targets     []target
 }
 
@@ -51,7 +49,6 @@ func (p panel) good(bound float64) panel {
 	return p
 }
 
-func (p panel) stack() panel                { p.stacked = true; return p }
 func (p panel) otherwise(text string) panel { p.noValue = text; return p }
 
 func step(color string, value any) object { return object{"color": color, "value": value} }
@@ -118,17 +115,14 @@ func (p panel) defaults() object {
 func (p panel) lineDefaults() object {
 	d := p.defaults()
 	d["color"] = object{"mode": "palette-classic"}
-	stacking, fill, limits := "none", 10, "off"
-	if p.stacked {
-		stacking, fill = "normal", 40
-	}
+	limits := "off"
 	if len(p.steps) > 1 {
 		limits = "dashed"
 	}
 	d["custom"] = object{
-		"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 2, "fillOpacity": fill, "gradientMode": "none",
+		"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 2, "fillOpacity": 10, "gradientMode": "none",
 		"showPoints": "never", "spanNulls": 60000, // ms: a lost scrape is no gap
-		"stacking": object{"mode": stacking, "group": "A"}, "thresholdsStyle": object{"mode": limits}, "axisPlacement": "auto",
+		"stacking": object{"mode": "none", "group": "A"}, "thresholdsStyle": object{"mode": limits}, "axisPlacement": "auto",
 	}
 	return d
 }

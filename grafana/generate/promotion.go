@@ -17,7 +17,7 @@ func promotion() dashboard {
 					target{"{{color}} fenced", `sum by (color) (rate(websocket_fenced_total{color=~"$color"}[$__rate_interval]))`}),
 			}},
 			{height: 8, panels: []panel{
-				timeline("Closes by code", "cps", "1001 is the drain, 1006 a connection that was cut, 1013 Redis, 4001 a takeover.",
+				timeline("Closes by code", "cps", "1001 is the drain, 1006 a connection that was cut, 1013 Redis, 4001 a takeover. What a color closes in its last seconds is gone before it is scraped; promote.sh reports it.",
 					target{"{{color}} {{code}}", `sum by (color, code) (rate(websocket_closes_total{color=~"$color"}[$__rate_interval])) > 0`}).
 					otherwise("no closes"),
 				timeline("Errors by reason", "cps", "What promote.sh watches during the bake. Empty is good.",

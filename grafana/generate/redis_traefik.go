@@ -23,7 +23,7 @@ func redisAndTraefik() dashboard {
 			{height: 8, panels: []panel{
 				timeline("Traefik: open connections", "short", "By entry point. `web` is the clients'.",
 					target{"{{entrypoint}}", `sum by (entrypoint) (traefik_open_connections)`}),
-				timeline("Traefik: requests", "reqps", "By entry point and status. A handshake that worked is a 101, counted when its WebSocket ends.",
+				timeline("Traefik: requests", "reqps", "By entry point and status. A WebSocket is counted when it ends, with the status 0.",
 					target{"{{entrypoint}} {{code}}", `sum by (entrypoint, code) (rate(traefik_entrypoint_requests_total[$__rate_interval]))`}),
 				timeline("HTTP of the colors", "reqps", "Requests by path and status, health checks and scrapes among them.",
 					target{"{{path}} {{status_code}}", `sum by (path, status_code) (rate(http_requests_total{color=~"$color"}[$__rate_interval])) > 0`}),

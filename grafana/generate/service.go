@@ -21,8 +21,8 @@ func service() dashboard {
 					target{"{{color}} p99", quantile("0.99", "session_commit_batch_size")}),
 				timeline("Heartbeat fan-out", "s", "Time to hand one heartbeat to every connection. The line is the alert's.",
 					target{"{{color}} p99", `histogram_quantile(0.99, sum by (color, le) (rate(websocket_heartbeat_fanout_seconds_bucket{color=~"$color", instance=~"$instance"}[5m])))`}).warn(1, 2.5),
-				timeline("Memory of a connection", "bytes", "Resident memory of the process, shared by its connections. Meaningless for a few of them.",
-					target{"{{color}} {{instance}}", `process_resident_memory_bytes{color=~"$color", instance=~"$instance"} / clamp_min(websocket_active_connections{color=~"$color", instance=~"$instance"}, 1)`}),
+				timeline("Memory of a connection", "bytes", "Resident memory of the process, shared by its connections; from 100 of them on, below that it says nothing.",
+					target{"{{color}} {{instance}}", `process_resident_memory_bytes{color=~"$color", instance=~"$instance"} / (websocket_active_connections{color=~"$color", instance=~"$instance"} >= 100)`}).otherwise("under 100 connections"),
 			}},
 			{height: 6, panels: []panel{
 				timeline("CPU", "percentunit", "Of one core.",

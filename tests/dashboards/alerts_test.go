@@ -34,7 +34,7 @@ func TestAlertsFire(t *testing.T) {
 		}
 	}
 	s := startStack(t, fasterRules(t))
-	load := s.soak(t, "", "--duration", "10m")
+	load := s.soak(t, "", "--clients", "20", "--duration", "10m")
 	s.promoteCleanly(t)
 	s.nearCapacity(t)
 	s.storm(t)

@@ -144,7 +144,7 @@ func (s *stack) misbehave(t *testing.T) {
 // traffic is a running `baton soak`.
 type traffic struct{ *harness.Process }
 
-// soak of 20 clients through the front door, to the active color or by its prefix to another; more flags go to it.
+// soak of 120 clients through the front door, to the active color or by its prefix to another; more flags go to it.
 func (s *stack) soak(t *testing.T, prefix string, flags ...string) *traffic {
 	t.Helper()
 	target := s.front + prefix
@@ -152,7 +152,7 @@ func (s *stack) soak(t *testing.T, prefix string, flags ...string) *traffic {
 		target = map[string]string{"": s.blue.Addr, "/green": s.green.Addr}[prefix]
 	}
 	args := []string{
-		"soak", "--url", "ws://" + target + "/ws/chat/", "--clients", "20", "--rate", "5",
+		"soak", "--url", "ws://" + target + "/ws/chat/", "--clients", "120", "--rate", "1",
 		"--duration", loadFor.String(), "--json", "--quiet",
 	}
 	return &traffic{harness.Run(t, harness.Command{Path: harness.Binary(t), Env: os.Environ(), Args: append(args, flags...)})}
