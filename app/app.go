@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -49,6 +50,9 @@ type App struct {
 	fiber      *fiber.App
 	listener   net.Listener
 	failed     chan error
+
+	stopOnce sync.Once
+	stopErr  error
 }
 
 // New wires a process; nothing runs yet. began is when the process started.

@@ -104,8 +104,10 @@ func TestADrainAnswersWhatIsOwedClosesEverybodyAndLeavesNoGoroutine(t *testing.T
 			_ = ws.Close()
 		})
 	}
-	if err := app.Stop(); err != nil {
-		t.Error(err)
+	for range 2 { // the second does nothing
+		if err := app.Stop(); err != nil {
+			t.Error(err)
+		}
 	}
 	clients.Wait()
 	if used := app.slots.InUse(); used != 0 {

@@ -71,8 +71,14 @@ func (a *App) Address() string { return a.listener.Addr().String() }
 func (a *App) Failed() <-chan error { return a.failed }
 
 // Stop drains and brings everything down, within DRAIN_TIMEOUT and what the
-// last requests take. A *cutError tells that connections had to be cut.
+// last requests take. A *cutError tells that connections had to be cut. Calling
+// it again tells the same.
 func (a *App) Stop() error {
+	a.stopOnce.Do(func() { a.stopErr = a.stop() })
+	return a.stopErr
+}
+
+func (a *App) stop() error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.DrainTimeout)
 	defer cancel()
