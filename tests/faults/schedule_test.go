@@ -18,7 +18,7 @@ func schedule(t *testing.T) []fault {
 	t.Helper()
 	seed := number(envSeed, uint64(time.Now().UnixNano()))
 	t.Logf("%s=%d", envSeed, seed)
-	order := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // to be repeated, not to be secret
+	order := rand.New(rand.NewPCG(seed, 0)) // to be repeated, not to be secret
 	var all []fault
 	for range number(envRounds, 1) {
 		all = append(all, faultsInTurn()...)
