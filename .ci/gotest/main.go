@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -125,11 +126,25 @@ func (r *report) keep(key string, e event) {
 	r.output[key] = append(r.output[key], e.Output)
 }
 
+// fail prints what a failed test said; and with a failed package what those said
+// that never came to an end: a panic or a time-out is among it.
 func (r *report) fail(key string, e event) {
 	if e.Test != "" {
 		r.failed++
+		r.flush(key)
+		return
 	}
-	if !r.verbose && e.Test != "" {
+	for unfinished := range r.output {
+		if strings.HasPrefix(unfinished, e.Package+" Test") {
+			r.failed++
+			r.flush(unfinished)
+		}
+	}
+	delete(r.output, key)
+}
+
+func (r *report) flush(key string) {
+	if !r.verbose {
 		r.printf("%s", strings.Join(r.output[key], ""))
 	}
 	delete(r.output, key)
@@ -157,6 +172,7 @@ func reason(output []string) string {
 // verdict prints the skips and the totals, and says whether the run may count as passed.
 func (r *report) verdict(took time.Duration) bool {
 	later, skipped := 0, 0
+	lacking := map[string][]string{}
 	for _, s := range r.skips {
 		if strings.HasSuffix(s.reason, "is not set") {
 			continue // something that has to be asked for, such as pictures for the documentation
@@ -166,7 +182,11 @@ func (r *report) verdict(took time.Duration) bool {
 			continue
 		}
 		skipped++
-		r.printf("SKIP  %s %s: %s\n", s.pkg, s.test, s.reason)
+		what := s.pkg + ": " + s.reason
+		lacking[what] = append(lacking[what], s.test)
+	}
+	for _, what := range slices.Sorted(maps.Keys(lacking)) {
+		r.printf("SKIP  %s (%s)\n", what, some(lacking[what]))
 	}
 	r.printf("%d passed, %d failed, %d skipped in %s", r.passed, r.failed, skipped, took.Round(time.Second))
 	if later > 0 {
@@ -178,6 +198,15 @@ func (r *report) verdict(took time.Duration) bool {
 		return false
 	}
 	return r.failed == 0
+}
+
+// some names the first tests of a list, and how many more there are.
+func some(tests []string) string {
+	const shown = 3
+	if len(tests) <= shown {
+		return strings.Join(tests, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(tests[:shown], ", "), len(tests)-shown)
 }
 
 // slow tells from the reason whether it was -short that left a test out, and not
