@@ -61,6 +61,8 @@ fuzz: ## Fuzz every fuzz target for FUZZTIME (60s)
 .PHONY: e2e
 e2e: ## Run every test, the slow ones too: real Redis, Traefik, browser, Docker
 	@$(GOTEST) -p 1 -timeout 40m ./...
+	@echo "==> the wire again: the portable connection core, the server built with -race"
+	@BATON_TAGS=goroutines $(if $(RACE),BATON_RACE=1) $(GOTEST) -short -tags goroutines -timeout 10m ./tests/wire/... ./app
 
 .PHONY: faults
 faults: ## Kill, pause and restart processes and Redis under load; nothing may be lost
