@@ -14,8 +14,9 @@ const (
 	// maxPending is how many messages a connection may owe beyond those in
 	// flight before its reading is paused.
 	maxPending = 4096
-	// maxQueued is how many bytes may wait for a peer that does not read.
-	maxQueued = 64 << 10
+	// maxQueued is how many bytes may wait for a peer that does not read: the
+	// replies of a burst of 10,000 messages and more.
+	maxQueued = 256 << 10
 	// partingTime is how long a peer has to read the close frame and answer it.
 	partingTime = 2 * time.Second
 
@@ -144,7 +145,8 @@ func (c *conn) send(b []byte) {
 	if c.phase >= parting {
 		return
 	}
-	if len(c.out)+len(b) > maxQueued && !c.takes(b) {
+	// An empty queue takes the replies of a whole commit: one read's messages at most.
+	if len(c.out) > 0 && len(c.out)+len(b) > maxQueued {
 		c.hub.metrics.Error(metrics.ReasonSlow)
 		c.hub.log.Warn("slow reader", c.attrs()...)
 		c.closeNow(frame.CloseSlow, "reading too slowly")
@@ -152,10 +154,6 @@ func (c *conn) send(b []byte) {
 	}
 	c.write(b)
 }
-
-// takes tells whether the queue can take b after all: an empty one takes any
-// burst of replies, most of which the socket will have room for.
-func (c *conn) takes(b []byte) bool { return len(c.out) == 0 && len(b) <= maxPending*maxReply }
 
 func (c *conn) write(b []byte) {
 	if len(c.out) > 0 {

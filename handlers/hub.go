@@ -167,6 +167,9 @@ func (h *Hub) deadline(t int64) time.Time {
 	return h.began.Add(time.Duration(t) + h.config.CommitTimeout)
 }
 
+// maxPooled is the largest buffer kept for the next replies, in bytes.
+const maxPooled = 64 << 10
+
 func (h *Hub) borrow() *[]byte {
 	buffer := h.buffers.Get().(*[]byte)
 	*buffer = (*buffer)[:0]
@@ -174,7 +177,7 @@ func (h *Hub) borrow() *[]byte {
 }
 
 func (h *Hub) giveBack(buffer *[]byte) {
-	if cap(*buffer) <= maxQueued {
+	if cap(*buffer) <= maxPooled {
 		h.buffers.Put(buffer)
 	}
 }

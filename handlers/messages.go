@@ -8,9 +8,6 @@ import (
 	"baton/handlers/frame"
 )
 
-// maxReply is the length of the longest reply's frame: {"count":n}, n of 20 digits.
-const maxReply = 2 + len(`{"count":}`) + 20
-
 // appendReply appends the frame of {"count":n}, encoded in place: it is what
 // every message costs.
 func appendReply(dst []byte, n uint64) []byte {
