@@ -169,6 +169,7 @@ func TestLateReplyOfTheOldConnection(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	c, w := door.open(t)
 	send(t, c, 1)
+	old <- <-old // blue has it; else it would go to green at once
 	door.active.Store(door.green)
 	door.blue.Drain(0, patience)
 	flush(t, c)
