@@ -29,6 +29,13 @@ driver_replicas() { if [[ "$1" == blue ]]; then env_value BLUE_REPLICAS 2; else 
 # each connection; so one name spreads them, and a dead replica is passed over.
 driver_servers() { echo "http://app_$1:8000"; }
 
+# driver_admin_cidrs: this machine as Traefik sees it, the gateway of its network. Docker
+# takes 192.168.x.x for a network when 172.16.0.0/12 is used up.
+driver_admin_cidrs() {
+  docker network inspect -f '{{range .IPAM.Config}}{{with .Gateway}},{{.}}{{end}}{{end}}' \
+    "${COMPOSE_PROJECT}_edge" 2>/dev/null || true
+}
+
 # driver_baton COMMAND…: the host's binary, else the one in a running container.
 driver_baton() {
   if compose_host_binary; then

@@ -8,8 +8,9 @@ driver_up() {
   compose_ensure_secrets && compose_ensure_images || return 1
   active="$(driver_active_color)"
   active="${active:-blue}"
-  mkdir -p "$(dirname "$DYNAMIC_FILE")" && dynamic_write "$active" || return 1
   compose up -d "app_$active" >&2 || return 1
+  # After the networks are made: one of them says who we are to the front door.
+  mkdir -p "$(dirname "$DYNAMIC_FILE")" && dynamic_write "$active" || return 1
   # shellcheck disable=SC2046 # one word each
   compose up -d --no-deps $(compose_platform) >&2 || return 1
   set_env_line "$MIRROR_FILE" ACTIVE_ENV "$active" || warn "ACTIVE_ENV in $MIRROR_FILE could not be set"

@@ -62,6 +62,8 @@ driver_replica_urls() {
   done < <(process_names "$1-")
 }
 
+driver_admin_cidrs() { :; } # loopback is all there is
+
 # driver_servers COLOR: what the front door is told; here the replicas themselves.
 driver_servers() { driver_replica_urls "$1" | tr '\n' ' '; }
 

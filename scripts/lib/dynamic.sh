@@ -12,7 +12,7 @@ dynamic_active() { sed -n -E 's/^ *- name: *(blue|green) *$/\1/p' "$1" 2>/dev/nu
 dynamic_render() {
   local content cidrs
   content="$(<"$DYNAMIC_TEMPLATE")" || return 1
-  cidrs="$(env_value ADMIN_CIDRS "$ADMIN_CIDRS_DEFAULT")"
+  cidrs="$(env_value ADMIN_CIDRS "$ADMIN_CIDRS_DEFAULT$(driver_admin_cidrs)")"
   content="${content//"{{ACTIVE}}"/$1}"
   content="${content//"{{ADMIN_CIDRS}}"/$(yaml_list '"%s"' "${cidrs//,/ }")}"
   content="${content//"{{BLUE_SERVERS}}"/[$(yaml_list '{url: "%s"}' "$(driver_servers blue)")]}"

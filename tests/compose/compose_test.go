@@ -174,7 +174,7 @@ func redisRestarted(t *testing.T, s *stack) {
 
 // promoted goes to green and back, so that both numbers of replicas are seen.
 func promoted(t *testing.T, s *stack) {
-	running := s.soak(t, 30*time.Second)
+	running := s.soak(t, 45*time.Second)
 	s.waitConnected(t, "app_blue")
 	t.Logf("to green: %s", s.script(t, "promote.sh", "--driver", "compose", "--bake", "2", "--json"))
 	if blue, green := len(s.containers(t, "app_blue")), len(s.containers(t, "app_green")); blue != 0 || green != greenReplicas {
