@@ -24,7 +24,8 @@ test('on reconnect it moves before the old connection ends, with no gap', async 
   assert.deepEqual(sessions.get(baton.sessionId).messages, texts)
   assert.deepEqual(of('ack').map(({ data }) => data), texts)
   await closed(connections[0])
-  assert.equal(connections[0].closed, 1000, 'the old connection is ended')
+  // By the client, or by the server where a message was on its way to it still.
+  assert.ok([1000, 4001].includes(connections[0].closed), `the old connection ended ${connections[0].closed}`)
 })
 
 test('the moment to move is random, and within the time granted', async (t) => {
