@@ -52,7 +52,7 @@ type Observer interface {
 // for impatience at most: then the committer's own goroutine goes on with it.
 const (
 	promptly   = time.Millisecond
-	impatience = 10 * time.Millisecond
+	impatience = 50 * time.Millisecond
 )
 
 // Committer is the group commit: what was queued while the last pipeline was on
