@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,7 +47,27 @@ func Binary(t testing.TB) string {
 	if path == "" {
 		t.Fatal("no binary: TestMain must call harness.Main")
 	}
+	dependOnSource(t)
 	return path
+}
+
+// dependOnSource looks at what the binary is made of. `go test` keeps a result for as long as what the tests looked at
+// stays the same, and these import nothing of the service: without this an old result would pass for a new binary's.
+func dependOnSource(t testing.TB) {
+	t.Helper()
+	_, _ = os.Getenv(envTags), os.Getenv(envRace)
+	for _, name := range []string{"go.mod", "app", "config", "routes", "handlers", "middleware", "client"} {
+		err := filepath.WalkDir(filepath.Join(root(), name), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			_, err = os.Stat(path)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Skip skips the test, or fails it where the runner promised that everything is installed.
