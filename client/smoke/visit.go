@@ -3,7 +3,9 @@ package smoke
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"baton/client/wire"
@@ -44,7 +46,7 @@ func (v Visit) Run(ctx context.Context, timeout time.Duration) (Result, error) {
 	busy, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	dialer := &wire.Dialer{HandshakeTimeout: timeout}
-	conn, hello, err := dialer.Baton(busy, v.URL, v.Session, uint64(time.Now().UnixMilli()))
+	conn, hello, err := v.open(busy, dialer)
 	if err != nil {
 		return Result{}, fmt.Errorf("open %s: %w", v.URL, err)
 	}
@@ -67,6 +69,18 @@ func (v Visit) Run(ctx context.Context, timeout time.Duration) (Result, error) {
 		return result, hold(ctx, conn, v.Hold)
 	}
 	return result, nil
+}
+
+// open connects with the clock as the attempt. A visit in the same millisecond
+// as the one before it is a stale one: once, it is made again a moment later.
+func (v Visit) open(ctx context.Context, dialer *wire.Dialer) (*wire.Conn, wire.Frame, error) {
+	conn, hello, err := dialer.Baton(ctx, v.URL, v.Session, uint64(time.Now().UnixMilli()))
+	var refused *wire.RefusedError
+	if errors.As(err, &refused) && refused.Status == http.StatusConflict {
+		time.Sleep(2 * time.Millisecond)
+		return dialer.Baton(ctx, v.URL, v.Session, uint64(time.Now().UnixMilli()))
+	}
+	return conn, hello, err
 }
 
 func (v Visit) check(conn *wire.Conn, hello wire.Frame) error {
