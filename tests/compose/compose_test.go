@@ -174,7 +174,7 @@ func redisRestarted(t *testing.T, s *stack) {
 
 // promoted goes to green and back, so that both numbers of replicas are seen.
 func promoted(t *testing.T, s *stack) {
-	running := s.soak(t, 45*time.Second)
+	running := s.soak(t, 10*time.Minute) // until both promotions are made
 	s.waitConnected(t, "app_blue")
 	t.Logf("to green: %s", s.script(t, "promote.sh", "--driver", "compose", "--bake", "2", "--json"))
 	if blue, green := len(s.containers(t, "app_blue")), len(s.containers(t, "app_green")); blue != 0 || green != greenReplicas {
@@ -184,6 +184,7 @@ func promoted(t *testing.T, s *stack) {
 		t.Errorf("green has %v connections, want 60", total)
 	}
 	t.Logf("back to blue: %s", s.script(t, "promote.sh", "--driver", "compose", "--bake", "2", "--json"))
+	running.Signal(syscall.SIGTERM) // soak settles and judges
 	running.exact(t)
 }
 
