@@ -18,6 +18,7 @@ import (
 	"baton/middleware/admission"
 	"baton/middleware/metrics"
 	"baton/middleware/session"
+	"baton/middleware/tracing"
 	"baton/routes"
 )
 
@@ -41,6 +42,7 @@ type App struct {
 	id      handlers.Identity
 	metrics *metrics.Metrics
 	slots   *admission.Slots
+	tracing *tracing.Tracing // nil: off
 
 	embedded   *session.Embedded // nil with a Redis
 	store      *session.Store
@@ -81,7 +83,7 @@ func instance() string {
 
 func (a *App) newHub() *handlers.Hub {
 	for range min(runtime.GOMAXPROCS(0), maxCommitters) {
-		a.committers = append(a.committers, a.store.NewCommitter(a.metrics))
+		a.committers = append(a.committers, a.store.NewCommitter(a.tracing.Batches(a.metrics)))
 	}
 	return handlers.NewHub(handlers.HubConfig{
 		Color: a.id.Color, Instance: a.id.Instance,
@@ -107,8 +109,8 @@ func (a *App) newFiber() *fiber.App {
 	// Upgraded sockets are the transport core's: the HTTP server must not close them.
 	app.Server().KeepHijackedConns = true
 	routes.Register(app, routes.Deps{
-		Log: a.log, Metrics: a.metrics, Identity: a.id, Store: a.store, Slots: a.slots,
-		Sessions: session.Config{Store: a.store, IDFormat: a.cfg.SessionIDFormat, Instance: a.id.Instance, Log: a.log},
+		Log: a.log, Metrics: a.metrics, Tracing: a.tracing, Identity: a.id, Store: a.store, Slots: a.slots,
+		Sessions: session.Config{Store: a.tracing.Claims(a.store), IDFormat: a.cfg.SessionIDFormat, Instance: a.id.Instance, Log: a.log},
 		Chat:     handlers.NewChat(a.hub, a.core, a.metrics, a.log), Draining: a.hub.Draining,
 		TrustedProxies: a.cfg.TrustedProxies, AllowedOrigins: a.cfg.AllowedOrigins, ConnectRate: a.cfg.ConnectRate,
 	})

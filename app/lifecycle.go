@@ -10,6 +10,7 @@ import (
 
 	"baton/handlers/transport"
 	"baton/middleware/session"
+	"baton/middleware/tracing"
 )
 
 // leastShutdown is how long requests and commits on their way may take when the
@@ -25,6 +26,9 @@ func (e *cutError) Error() string { return fmt.Sprintf("drain cut off: %d connec
 // there: then the process is not ready, and keeps trying.
 func (a *App) Start(ctx context.Context) error {
 	if err := a.openStore(); err != nil {
+		return err
+	}
+	if err := a.openTracing(ctx); err != nil {
 		return err
 	}
 	core, err := transport.New()
@@ -64,6 +68,19 @@ func (a *App) openStore() error {
 	return nil
 }
 
+func (a *App) openTracing(ctx context.Context) error {
+	c := a.cfg.Tracing
+	if c.Endpoint == "" || c.Disabled {
+		return nil
+	}
+	var err error
+	a.tracing, err = tracing.New(ctx, tracing.Config{
+		Endpoint: c.Endpoint, Headers: c.Headers, Sampler: c.Sampler, Ratio: c.Ratio, Service: c.Service,
+		Version: version, Instance: a.id.Instance, Color: a.id.Color, Log: a.log,
+	})
+	return err
+}
+
 // Address is where the process listens.
 func (a *App) Address() string { return a.listener.Addr().String() }
 
@@ -83,7 +100,10 @@ func (a *App) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.DrainTimeout)
 	defer cancel()
 	var errs []error
-	if cut := a.hub.Drain(ctx); cut > 0 {
+	drained := a.tracing.Drain(a.hub.Live())
+	cut := a.hub.Drain(ctx)
+	drained(cut)
+	if cut > 0 {
 		a.log.Warn("drain cut off by DRAIN_TIMEOUT", "connections", cut)
 		errs = append(errs, &cutError{cut})
 	}
@@ -93,6 +113,7 @@ func (a *App) stop() error {
 	}
 	a.hub.Stop()
 	errs = append(errs, a.closeStore(remaining(ctx)))
+	a.tracing.Stop(remaining(ctx))
 	a.core.Close()
 	if a.embedded != nil {
 		a.embedded.Close()

@@ -40,6 +40,18 @@ type Config struct {
 
 	LogLevel  slog.Level
 	LogFormat string // "json" or "text"
+
+	Tracing Tracing
+}
+
+// Tracing is OpenTelemetry's own variables, as far as Baton has to know them.
+type Tracing struct {
+	Endpoint string // OTLP over HTTP; empty: off
+	Headers  map[string]string
+	Service  string
+	Sampler  string
+	Ratio    float64
+	Disabled bool
 }
 
 // Error lists every variable that cannot be used, a line each.

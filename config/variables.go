@@ -46,6 +46,12 @@ func variables() []variable {
 	redis := def("REDIS_URL", "", "`redis://`, `rediss://` or `unix://`; empty: the embedded store, in process and gone at exit",
 		func(c *Config, s string) error { return redisURL(&c.RedisURL, s) })
 	redis.secret = true
+	collector := def("OTEL_EXPORTER_OTLP_ENDPOINT", "", "`http://` or `https://` of a collector that takes OTLP over HTTP; empty: no tracing",
+		func(c *Config, s string) error { return collectorURL(&c.Tracing.Endpoint, s) })
+	collector.secret = true
+	headers := def("OTEL_EXPORTER_OTLP_HEADERS", "", "sent to the collector: `name=value`, comma-separated, values percent-encoded",
+		func(c *Config, s string) error { return headerList(&c.Tracing.Headers, s) })
+	headers.secret = true
 	return []variable{
 		def("HOST", "0.0.0.0", "address to listen on", func(c *Config, s string) error { return host(&c.Host, s) }),
 		def("PORT", "8000", "TCP port to listen on; 0 picks a free one", func(c *Config, s string) error { return integer(&c.Port, s, 0, 65535) }),
@@ -66,5 +72,11 @@ func variables() []variable {
 		def("TRUSTED_PROXIES", PrivateRanges, "addresses and CIDRs whose `X-Forwarded-For` is believed; `none`: nobody's", func(c *Config, s string) error { return prefixes(&c.TrustedProxies, s) }),
 		def("LOG_LEVEL", "info", "`debug`, `info`, `warn` or `error`", func(c *Config, s string) error { return level(&c.LogLevel, s) }),
 		def("LOG_FORMAT", "json", "`json`, or `text` for people", func(c *Config, s string) error { return oneOf(&c.LogFormat, s, "json", "text") }),
+		collector,
+		headers,
+		def("OTEL_SERVICE_NAME", "baton", "the service's name in traces", func(c *Config, s string) error { c.Tracing.Service = s; return nil }),
+		def("OTEL_TRACES_SAMPLER", "parentbased_always_on", "which traces are kept", func(c *Config, s string) error { return oneOf(&c.Tracing.Sampler, s, samplers()...) }),
+		def("OTEL_TRACES_SAMPLER_ARG", "1", "the part that a sampler by ratio keeps, 0 to 1", func(c *Config, s string) error { return ratio(&c.Tracing.Ratio, s) }),
+		def("OTEL_SDK_DISABLED", "false", "`true`: no tracing in spite of an endpoint", func(c *Config, s string) error { return boolean(&c.Tracing.Disabled, s) }),
 	}
 }

@@ -17,12 +17,14 @@ import (
 	"baton/middleware/refusal"
 	"baton/middleware/remote"
 	"baton/middleware/session"
+	"baton/middleware/tracing"
 )
 
 // Deps is everything that the routes lead to.
 type Deps struct {
 	Log            *slog.Logger
 	Metrics        *metrics.Metrics
+	Tracing        *tracing.Tracing
 	Identity       handlers.Identity
 	Store          *session.Store
 	Sessions       session.Config
@@ -49,6 +51,7 @@ func Register(app *fiber.App, d Deps) {
 	d.Metrics.Register(app, "/metrics")
 
 	app.Get("/ws/chat/", // Fiber takes it without the last slash too
+		d.Tracing.Handshake(),
 		d.Metrics.Refusals(),
 		admission.Upgrade(),
 		admission.Rate(d.ConnectRate),

@@ -137,7 +137,7 @@ func (m *Metrics) Answered(n int, took time.Duration) {
 }
 
 // ObserveBatch implements the committer's observer.
-func (m *Metrics) ObserveBatch(size int, took time.Duration) {
+func (m *Metrics) ObserveBatch(size int, took time.Duration, _ int, _ error) {
 	m.batchSize.Observe(float64(size), 1)
 	m.commitDuration.Observe(took.Seconds(), 1)
 }

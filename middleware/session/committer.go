@@ -42,9 +42,10 @@ type Entry interface {
 	Committed(err error)
 }
 
-// Observer is told of every pipeline.
+// Observer is told of every pipeline: how many commits it carried, how long it
+// took, how often the one tried most has been tried, and why it failed.
 type Observer interface {
-	ObserveBatch(size int, took time.Duration)
+	ObserveBatch(size int, took time.Duration, attempts int, err error)
 }
 
 // A commit is sent by whoever brings it, without a hand-over, when nothing else
@@ -194,6 +195,7 @@ type waiting struct {
 	entry  Entry
 	commit Commit
 	answer *redis.Cmd // nil: not sent in this try
+	tries  int
 }
 
 func newBatch(store *Store, observer Observer) *batch {
@@ -260,14 +262,17 @@ func (b *batch) pipeline(part []waiting) error {
 	defer cancel()
 	began := time.Now()
 	pipe := b.store.db.Pipeline()
+	attempts := 0
 	for i := range part {
 		c := &part[i].commit
+		part[i].tries++
+		attempts = max(attempts, part[i].tries)
 		part[i].answer = pipe.EvalSha(ctx, b.store.commit.Hash(), []string{key(c.Session)},
 			c.Token, strconv.FormatUint(c.Count, 10), c.Attempt, b.store.ttl, flag(c.Live))
 	}
 	_, err := pipe.Exec(ctx)
 	b.took = time.Since(began)
-	b.observer.ObserveBatch(len(part), b.took)
+	b.observer.ObserveBatch(len(part), b.took, attempts, err)
 	if isNoScript(err) {
 		// A Redis that was restarted: the next try finds the script there.
 		err = errors.Join(err, b.store.commit.Load(ctx, b.store.db).Err())

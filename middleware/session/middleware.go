@@ -17,9 +17,14 @@ import (
 // HeaderSessionID tells the client its session in the handshake's answer.
 const HeaderSessionID = "X-Session-Id"
 
+// Claimer makes an owner the one connection that may count, as Store.Claim does.
+type Claimer interface {
+	Claim(ctx context.Context, owner Owner) (State, error)
+}
+
 // Config is the look-up's configuration.
 type Config struct {
-	Store    *Store
+	Store    Claimer
 	IDFormat string // "uuid" or "token"
 	Instance string // unique to the process: makes fencing tokens unique
 	Log      *slog.Logger
@@ -50,7 +55,7 @@ func New(config Config) fiber.Handler {
 		}
 		token := config.Instance + "." + strconv.FormatUint(tokens.Add(1), 36)
 		owner := Owner{Session: id, Token: token, Attempt: attempt}
-		state, err := config.Store.Claim(context.Background(), owner)
+		state, err := config.Store.Claim(c.UserContext(), owner)
 		if errors.Is(err, ErrStaleAttempt) {
 			return refusal.Send(c, refusal.StaleAttempt())
 		}

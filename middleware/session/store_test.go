@@ -94,7 +94,7 @@ func (e *entry) Committed(err error)    { e.done <- err }
 
 type noObserver struct{}
 
-func (noObserver) ObserveBatch(int, time.Duration) {}
+func (noObserver) ObserveBatch(int, time.Duration, int, error) {}
 
 func owner(token, attempt string) Owner { return Owner{Session: "s", Token: token, Attempt: attempt} }
 
