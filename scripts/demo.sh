@@ -45,13 +45,20 @@ clean_up() {
 # title SENTENCE
 title() { printf '\n--- %s\n' "$1"; }
 
-# start_clients NAME COUNT SHARE: SHARE of them plain. Sets SOAK_PID.
+# start_clients NAME COUNT SHARE: SHARE of them plain.
 start_clients() {
   local front
   front="$(sed -n 's/^serving: \(http[^ ]*\).*/\1/p' "$DEMO_DIR/up")"
   "$BATON_BIN" soak --url "ws${front#http}/ws/chat/" --clients "$2" --plain "$3" --rate "$RATE" --duration "$DURATION" --json \
     >"$DEMO_DIR/$1.json" 2>"$DEMO_DIR/$1.log" &
   SOAK_PIDS+=($!)
+}
+
+start_load() {
+  start_clients baton.v1 "$CLIENTS" 0
+  if ((PLAIN > 0)); then start_clients plain "$PLAIN" 1; fi
+  all_connected baton.v1 "$CLIENTS"
+  if ((PLAIN > 0)); then all_connected plain "$PLAIN"; fi
 }
 
 # all_connected NAME COUNT: the switch is to meet them all.
@@ -113,10 +120,7 @@ main() {
   trap 'exit 130' INT TERM
   title "a local stack, and $((CLIENTS + PLAIN)) clients on blue"
   "$ROOT/scripts/stack.sh" up --driver local | tee "$DEMO_DIR/up"
-  start_clients baton.v1 "$CLIENTS" 0
-  if ((PLAIN > 0)); then start_clients plain "$PLAIN" 1; fi
-  all_connected baton.v1 "$CLIENTS"
-  if ((PLAIN > 0)); then all_connected plain "$PLAIN"; fi
+  start_load
   switch_to green
   switch_to blue
   verdict
