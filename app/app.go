@@ -30,8 +30,8 @@ const (
 	idleTimeout    = 75 * time.Second // of a kept-alive HTTP connection
 )
 
-// maxCommitters bounds the committers, one a core up to here: each holds one
-// pipeline to Redis in flight, and a few keep Redis busy.
+// maxCommitters bounds the committers, one for every two cores up to here: each
+// holds one pipeline to Redis in flight, and a few keep Redis busy.
 const maxCommitters = 4
 
 // App is one process: what Start brought up, Stop brings down in reverse.
@@ -82,7 +82,7 @@ func instance() string {
 }
 
 func (a *App) newHub() *handlers.Hub {
-	for range min(runtime.GOMAXPROCS(0), maxCommitters) {
+	for range min((runtime.GOMAXPROCS(0)+1)/2, maxCommitters) {
 		a.committers = append(a.committers, a.store.NewCommitter(a.tracing.Batches(a.metrics)))
 	}
 	return handlers.NewHub(handlers.HubConfig{
