@@ -105,3 +105,7 @@ monitor: ## Watch the stack in the terminal
 .PHONY: logs
 logs: ## Follow the stack's logs
 	@scripts/stack.sh logs $(DRIVEN)
+
+.PHONY: load-test
+load-test: build ## 5,000 Locust users through the front door (USERS, DURATION)
+	@scripts/loadtest/run.sh
