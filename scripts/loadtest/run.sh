@@ -44,11 +44,11 @@ clean_up() {
 
 # find_host: HOST, else the stack that answers, else a new one.
 find_host() {
+  choose_driver ""
   if [[ -n "${HOST:-}" ]]; then
     [[ "$HOST" == *://* ]] || die 2 "HOST is a URL such as http://127.0.0.1:8080, not \"$HOST\""
     return
   fi
-  choose_driver ""
   HOST="$(driver_front_url)"
   http_ready "$HOST" || start_own
 }
