@@ -34,7 +34,7 @@ usage: promote.sh [status|rollback] [flags]
   --no-retire           leave the old color running, for a rollback at once
   --dry-run             say what would be done, do nothing
   --json                the report as one JSON object on stdout, progress on stderr
-  --driver compose|local
+  --driver compose|local|kubernetes
 
 exit: 0 promoted (or rolled back as asked), 1 failed and rolled back, 2 usage,
       3 another promote holds the lock, 4 a person is needed
@@ -79,7 +79,7 @@ flag() {
     --to) is_color "$2" || usage_error "--to is blue or green, not \"$2\"" && WANTED="$2" ;;
     --bake) BAKE="$(to_seconds "$2")" || usage_error "--bake is a number of seconds, not \"$2\"" ;;
     --retire-timeout) RETIRE_TIMEOUT="$(to_seconds "$2")" || usage_error "--retire-timeout is a number of seconds, not \"$2\"" ;;
-    --driver) [[ "$2" == compose || "$2" == local ]] || usage_error "--driver is compose or local, not \"$2\"" && DRIVER_FLAG="$2" ;;
+    --driver) is_driver "$2" || usage_error "--driver is compose, local or kubernetes, not \"$2\"" && DRIVER_FLAG="$2" ;;
     *) usage_error "unknown flag $1" ;;
   esac
 }

@@ -11,7 +11,7 @@ source "$ROOT/scripts/lib/lock.sh"
 
 usage() {
   cat <<'TEXT'
-usage: stack.sh up|down|status|logs [--driver compose|local]
+usage: stack.sh up|down|status|logs [--driver compose|local|kubernetes]
 
   up       start the stack with its active color; returns when it serves
   down     end it; leaves no process (compose: no container)
@@ -21,6 +21,7 @@ usage: stack.sh up|down|status|logs [--driver compose|local]
   --driver compose   docker compose (the default, unless a local stack runs)
   --driver local     plain processes of this machine: front door on
                      127.0.0.1:${HTTP_PORT:-8080}, everything written under .run/
+  --driver kubernetes  kubectl and docker/kubernetes; down scales both colors to nothing
 
 exit: 0 done, 1 failed (status: not serving), 2 usage
 TEXT
@@ -54,7 +55,7 @@ main() {
   while (($#)); do
     case "$1" in
       up | down | status | logs) command="$1" ;;
-      --driver) driver="${2:?--driver needs compose or local}" && shift ;;
+      --driver) driver="${2:?--driver needs compose, local or kubernetes}" && shift ;;
       --driver=*) driver="${1#*=}" ;;
       -h | --help) usage && exit 0 ;;
       *) usage >&2 && exit 2 ;;

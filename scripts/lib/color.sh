@@ -51,6 +51,10 @@ color_state() {
 # front_serves COLOR: the front door routes to it.
 front_serves() { [[ "$(http_color "$(driver_front_url)")" == "$1" ]]; }
 
+# color_front_url COLOR: a color by its name, active or not; color_tool_url: the same as driver_baton reaches it.
+color_front_url() { echo "$(driver_front_url)/$1"; }
+color_tool_url() { echo "$(driver_tool_url)/$1"; }
+
 front_state() {
   local color status
   color="$(http_color "$(driver_front_url)")"

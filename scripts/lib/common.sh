@@ -31,6 +31,8 @@ env_value() {
 
 is_color() { [[ "$1" == blue || "$1" == green ]]; }
 
+is_driver() { [[ "$1" == compose || "$1" == local || "$1" == kubernetes ]]; }
+
 other_color() { if [[ "$1" == blue ]]; then echo green; else echo blue; fi; }
 
 # now_ms is the clock in milliseconds.
@@ -74,7 +76,7 @@ choose_driver() {
     DRIVER=compose
     if [[ -e "$RUN_DIR/local/pids/front" ]]; then DRIVER=local; fi
   fi
-  [[ "$DRIVER" == local || "$DRIVER" == compose ]] || die 2 "no driver \"$DRIVER\": it is compose or local"
+  is_driver "$DRIVER" || die 2 "no driver \"$DRIVER\": it is compose, local or kubernetes"
   # shellcheck disable=SC2034 # the drivers' and the journal's
   STATE_DIR="$RUN_DIR/$DRIVER"
   # shellcheck source=/dev/null

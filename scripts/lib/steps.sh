@@ -67,17 +67,17 @@ step_ready() {
 
 step_smoke() {
   local base
-  base="$(driver_tool_url)/$TO"
+  base="$(color_tool_url "$TO")"
   begin smoke starting
   # The front door learns where the new color listens; what is active stays.
   dynamic_write "$FROM" || fail "cannot write the dynamic file $DYNAMIC_FILE"
-  wait_front_routes "$TO" || fail "the front door does not route /$TO/ ($(http_status "$(driver_front_url)/$TO/version")): if it is 403, add this machine to ADMIN_CIDRS"
+  wait_front_routes "$TO" || fail "the front door does not route /$TO/ ($(http_status "$(color_front_url "$TO")/version")): if it is 403, add this machine to ADMIN_CIDRS"
   tool smoke --url "ws${base#http}/ws/chat/" --expect-color "$TO" || fail "$TO failed the smoke test: $TOOL_SAID"
 }
 
 wait_front_routes() {
   local deadline=$(($(now_ms) + FRONT_TIMEOUT_MS))
-  until [[ "$(http_color "$(driver_front_url)/$1")" == "$1" ]]; do
+  until [[ "$(http_color "$(color_front_url "$1")")" == "$1" ]]; do
     (($(now_ms) < deadline)) || return 1
     sleep 0.05
   done
@@ -103,14 +103,15 @@ step_canary() {
 # stopped. The front door leads to the old color by its name only.
 step_canary_again() {
   CANARY_SESSION="$(new_uuid)"
-  canary "$FROM" "$CANARY_MESSAGES" 0 "/$FROM" || fail "no canary session could be held on $FROM: $TOOL_SAID"
+  canary "$FROM" "$CANARY_MESSAGES" 0 "$FROM" || fail "no canary session could be held on $FROM: $TOOL_SAID"
   CANARY_BEFORE="$CANARY_MESSAGES"
 }
 
-# canary COLOR MESSAGES COUNT PREFIX: COUNT is what the session counts at its opening.
+# canary COLOR MESSAGES COUNT BY: COUNT is what the session counts at its opening, BY the color to be reached by its
+# name, or nothing for the active one.
 canary() {
   local base
-  base="$(driver_tool_url)$4"
+  if [[ -n "$4" ]]; then base="$(color_tool_url "$4")"; else base="$(driver_tool_url)"; fi
   tool smoke --url "ws${base#http}/ws/chat/" --session "$CANARY_SESSION" --messages "$2" --expect-count "$3" --expect-color "$1"
 }
 
@@ -135,7 +136,7 @@ step_switch() {
 nudge_front() {
   say "    no effect yet: writing the file again"
   dynamic_write "$TO" || true
-  touch "$DYNAMIC_FILE" 2>/dev/null || true
+  if [[ -e "$DYNAMIC_FILE" ]]; then touch "$DYNAMIC_FILE" 2>/dev/null || true; fi
 }
 
 # step_verify: through the front door, as a client would.

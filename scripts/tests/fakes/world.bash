@@ -8,7 +8,7 @@
 
 world_enter() {
   printf '%s\n' "$*" >>"$WORLD/calls"
-  local journal="$BATON_RUN_DIR/compose/promote.journal" step pid
+  local journal="$BATON_RUN_DIR/${BATON_DRIVER_UNDER_TEST:-compose}/promote.journal" step pid
   if [[ -s "$WORLD/kill_at" && -s "$journal" ]]; then
     step="$(sed -n 's/^step=//p' "$journal")"
     pid="$(sed -n 's/^pid=//p' "$journal")"
@@ -24,7 +24,9 @@ broken() { [[ -e "$WORLD/broken/$1" ]]; }
 
 # front_color: whom the front door routes to.
 front_color() {
-  if broken front_stuck; then
+  if [[ -s "$WORLD/route" ]]; then
+    cat "$WORLD/route"
+  elif broken front_stuck; then
     cat "$WORLD/broken/front_stuck"
   elif broken front_misses_events && [[ ! -e "$WORLD/nudged" ]]; then
     echo blue
