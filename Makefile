@@ -69,8 +69,28 @@ faults: ## Kill, pause and restart processes and Redis under load; nothing may b
 	@$(GOTEST) -p 1 -v -timeout 20m ./tests/faults/...
 
 .PHONY: bench
-bench: ## Cost of a message and of an idle connection, beside a plain Fiber server
-	@go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./tests/bench/...
+bench: ## Cost of a message and a connection beside other servers; writes docs/performance.md
+	@BENCH_OUT=$(CURDIR)/tests/bench/results go test -run '^$$' -bench 'Messages|Idle|Start' -benchtime 1x -timeout 40m ./tests/bench
+	@tests/bench/plot.py
+
+.PHONY: bench-quick
+bench-quick: ## One short round of the benchmark: all of it runs, nothing is written
+	@BENCH_QUICK=1 go test -run '^$$' -bench . -benchtime 1x -timeout 10m ./tests/bench
+
+.PHONY: bench-diff
+bench-diff: ## The hot functions against their committed baseline
+	@mkdir -p .run
+	@go test -run '^$$' -bench . -benchmem -count 6 ./handlers/frame ./middleware/metrics >.run/bench.txt
+	@$(TOOL) benchstat tests/bench/baseline.txt .run/bench.txt
+
+.PHONY: capacity
+capacity: ## 19,000 connections, their heartbeats and drain; latency against load
+	@BENCH_OUT=$(CURDIR)/tests/bench/results go test -run '^$$' -bench Capacity -benchtime 1x -timeout 20m ./tests/bench
+	@tests/bench/plot.py
+
+.PHONY: handover
+handover: build ## What a promotion costs each kind of client; writes docs/measurements-handover.md
+	@BATON_HANDOVER_ROUNDS=5 BATON_HANDOVER_PAGE=$(CURDIR)/docs/measurements-handover.md go test -run TestHandover -v -timeout 15m ./tests/clients
 
 .PHONY: clean
 clean: ## Remove what was built

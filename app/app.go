@@ -18,6 +18,7 @@ import (
 	"baton/middleware/admission"
 	"baton/middleware/metrics"
 	"baton/middleware/session"
+	"baton/middleware/token"
 	"baton/middleware/tracing"
 	"baton/routes"
 )
@@ -63,10 +64,11 @@ func New(cfg config.Config, log *slog.Logger, began time.Time) *App {
 	a := &App{
 		cfg: cfg, id: id, began: began, failed: make(chan error, 1),
 		log:   log.With("color", cfg.Color, "instance", id.Instance),
-		slots: admission.NewSlots(cfg.MaxConnections),
+		slots: admission.NewSlots(cfg.MaxConnections, cfg.MaxPerAddress),
 	}
 	a.metrics = metrics.New(metrics.Build{Version: version, Commit: commit, Color: cfg.Color},
 		func() int64 { return a.hub.Live() }, func() bool { return a.hub.Draining() }, func() time.Duration { return a.hub.DrainedFor() })
+	a.metrics.Limit.Set(float64(cfg.MaxConnections))
 	return a
 }
 
@@ -110,8 +112,11 @@ func (a *App) newFiber() *fiber.App {
 	app.Server().KeepHijackedConns = true
 	routes.Register(app, routes.Deps{
 		Log: a.log, Metrics: a.metrics, Tracing: a.tracing, Identity: a.id, Store: a.store, Slots: a.slots,
-		Sessions: session.Config{Store: a.tracing.Claims(a.store), IDFormat: a.cfg.SessionIDFormat, Instance: a.id.Instance, Log: a.log},
-		Chat:     handlers.NewChat(a.hub, a.core, a.metrics, a.log), Draining: a.hub.Draining,
+		Sessions: session.Config{
+			Store: a.tracing.Claims(a.store), IDFormat: a.cfg.SessionIDFormat,
+			Tokens: token.New(a.cfg.SessionKeys, a.cfg.SessionTokenTTL), Instance: a.id.Instance, Log: a.log,
+		},
+		Chat: handlers.NewChat(a.hub, a.core, a.metrics, a.log), Draining: a.hub.Draining,
 		TrustedProxies: a.cfg.TrustedProxies, AllowedOrigins: a.cfg.AllowedOrigins, ConnectRate: a.cfg.ConnectRate,
 	})
 	return app

@@ -125,7 +125,11 @@ func (c *Client) Err() error {
 }
 
 // SessionID is the session's name, for a client that joins it later.
-func (c *Client) SessionID() string { return c.cfg.SessionID }
+func (c *Client) SessionID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cfg.SessionID
+}
 
 // over tells whether the client ends or has ended; nothing is started any
 // more then. It needs mu, as reason does.

@@ -24,8 +24,10 @@ const (
 type Config struct {
 	// URL of the server, such as wss://example.com/ws/chat/.
 	URL string
-	// SessionID to join. Empty: a new UUIDv4.
+	// SessionID to join. Empty: a new UUIDv4, or what the server names where it
+	// signs ids.
 	SessionID string
+	ownName   bool // SessionID was made here
 	// Resume carries on from what an earlier client's Snapshot said, also in
 	// another process. Its SessionID wins over the one above.
 	Resume *Snapshot
@@ -66,7 +68,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.SessionID = c.Resume.SessionID
 	}
 	if c.SessionID == "" {
-		c.SessionID = newSessionID()
+		c.SessionID, c.ownName = newSessionID(), true
 	}
 	if c.Dialer == nil {
 		c.Dialer = &wire.Dialer{Header: c.Header, TLS: c.TLS, NetDial: c.NetDial, HandshakeTimeout: c.HandshakeTimeout}

@@ -58,11 +58,12 @@ func (c *Client) try() (*wire.Conn, wire.Frame, error) {
 	c.mu.Lock()
 	number := c.attempts.next(time.Now())
 	c.trying = number
+	session := c.cfg.SessionID
 	c.mu.Unlock()
 	c.telling.Lock()
 	tell(c.cfg.Trace.Attempt, number)
 	c.telling.Unlock()
-	return c.cfg.Dialer.Baton(c.ctx, c.cfg.URL, c.cfg.SessionID, number)
+	return c.cfg.Dialer.Baton(c.ctx, c.cfg.URL, session, number)
 }
 
 // failed tells how long to wait after an attempt that failed, or why there
@@ -79,6 +80,8 @@ func (c *Client) failed(err error) (wait time.Duration, final error) {
 	switch {
 	case wire.CloseCode(err) == closeTakenOver:
 		final = ErrTakenOver
+	case c.cfg.ownName && !c.hadSession && isUnsigned(err):
+		c.cfg.SessionID, c.cfg.ownName = "", false // the server names it
 	case hopeless(err, c.hadSession):
 		final = fmt.Errorf("client: connect: %w", err)
 	case c.attempts.stale > staleMax:
@@ -117,6 +120,9 @@ func (c *Client) adopt(conn *wire.Conn, hello wire.Frame) *link {
 	c.live, c.connecting, c.trying, c.fencedBy, c.attempts.stale = l, false, 0, 0, 0
 	first := !c.hadSession
 	c.hadSession = true
+	if hello.SessionID != "" {
+		c.cfg.SessionID = hello.SessionID // it may be signed anew
+	}
 	conn.Watch(c.cfg.KeepAlive)
 	c.pump()
 	c.announceProgress()
@@ -175,7 +181,7 @@ func (c *Client) lose(l *link, err error) (final error) {
 	case c.connecting:
 		c.hurry <- struct{}{}
 	default:
-		c.connect(c.backoff.Wait(nil))
+		c.connect(c.backoff.Wait(why))
 	}
 	c.mu.Unlock()
 	if final == nil && !handover {
@@ -195,7 +201,7 @@ func (c *Client) verdict(l *link, why error) error {
 	case code == closeTakenOver && c.attempts.last == l.conn.Attempt:
 		return ErrTakenOver
 	case rejects(code):
-		return fmt.Errorf("client: the server takes no such message: %s", wire.Describe(why))
+		return fmt.Errorf("client: the server takes no such message: %w", why)
 	}
 	return nil
 }

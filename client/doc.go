@@ -37,7 +37,8 @@
 //		                                              live, on the new connection
 //
 //	  - connecting: messages queue. Waits between attempts are exponential with
-//	    full jitter, a Retry-After is waited for first.
+//	    full jitter, a Retry-After is waited for first, and after 1008 and
+//	    1013 one second.
 //	  - live: messages are written as they come. After a silence of KeepAlive
 //	    the server is pinged, after three the connection is given up.
 //	  - handover: at a random moment of the time the server gave, the next
@@ -54,7 +55,7 @@
 //	  - Close 4001 ends the client with ErrTakenOver, and it does not come back,
 //	    unless it has itself started a handshake since that connection was
 //	    claimed: then the other one may be itself, and it connects again.
-//	  - 1003, 1007 and 1009 end it, for the same message would be refused again,
+//	  - 1002, 1003, 1007 and 1009 end it, for the same message would be refused again,
 //	    and so do 400, 401, 403 and 426. Every other end is resumed.
 //	  - A session message that says less than was acknowledged is told as Reset,
 //	    one that says more than was written as Foreign; messages are numbered on

@@ -47,17 +47,6 @@ func TestTakenOverStops(t *testing.T) {
 	}
 }
 
-func TestMessagesThatAreRefusedAreNotRepeated(t *testing.T) {
-	for _, code := range []int{1003, 1007, 1009} {
-		server := &fake.Server{Script: once(fake.Received, 1, 2, fake.Close(code))}
-		c, _ := open(t, server)
-		send(t, c, 2)
-		if err := await(t, c); err == nil || server.Handshakes() != 1 {
-			t.Errorf("%d: ended with %v after %d handshakes", code, err, server.Handshakes())
-		}
-	}
-}
-
 func TestDialFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		status int

@@ -32,6 +32,7 @@ type RefusedError = wire.RefusedError
 // Close codes that decide what a client does next; every other one means
 // resume.
 const (
+	closeProtocol    = 1002
 	closeUnsupported = 1003
 	closeNotUTF8     = 1007
 	closeTooBig      = 1009
@@ -64,10 +65,16 @@ func isStale(err error) bool {
 	return errors.As(err, &refused) && refused.Status == http.StatusConflict
 }
 
-// rejects tells whether a close means that a message itself is not wanted:
-// sent again it would be refused again.
+// isUnsigned tells of a server that signs session ids and did not sign this one.
+func isUnsigned(err error) bool {
+	var refused *RefusedError
+	return errors.As(err, &refused) && refused.Code == "session_token_invalid"
+}
+
+// rejects tells whether a close means that what this client sends is not
+// wanted: sent again it would be refused again.
 func rejects(code int) bool {
-	return code == closeUnsupported || code == closeNotUTF8 || code == closeTooBig
+	return code == closeProtocol || code == closeUnsupported || code == closeNotUTF8 || code == closeTooBig
 }
 
 func checkText(text string) error {

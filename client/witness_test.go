@@ -24,6 +24,7 @@ type witness struct {
 	resets   []client.Reset
 	foreign  []client.Foreign
 	lost     []error
+	troubles []error // lost and retries, in their order
 	closed   []error
 	changed  chan struct{}
 }
@@ -43,8 +44,8 @@ func (w *witness) events() client.Events {
 		Session: func(s client.Session) { note(w, &w.sessions, s) },
 		Ack:     func(a client.Ack) { note(w, &w.acks, a) },
 		Gap:     func(g client.Gap) { note(w, &w.gaps, g) },
-		Lost:    func(err error) { note(w, &w.lost, err) },
-		Retry:   func(err error, _ time.Duration) { note(w, &w.retries, err) },
+		Lost:    func(err error) { note(w, &w.troubles, err); note(w, &w.lost, err) },
+		Retry:   func(err error, _ time.Duration) { note(w, &w.troubles, err); note(w, &w.retries, err) },
 		Reset:   func(r client.Reset) { note(w, &w.resets, r) },
 		Foreign: func(f client.Foreign) { note(w, &w.foreign, f) },
 		Closed:  func(err error) { note(w, &w.closed, err) },

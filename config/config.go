@@ -22,11 +22,14 @@ type Config struct {
 
 	RedisURL        string // empty: the embedded store
 	SessionTTL      time.Duration
-	SessionIDFormat string // "uuid" or "token"
+	SessionIDFormat string   // "uuid" or "token"
+	SessionKeys     []string // sign session ids, the first one new ones; none: ids are not signed
+	SessionTokenTTL time.Duration
 
 	HeartbeatInterval time.Duration
 	IdleTimeout       time.Duration
 	MaxConnections    int // 0: no limit
+	MaxPerAddress     int // connections per client address; 0: no limit
 	MaxMessageBytes   int
 	MessageRate       int // messages a second, per connection; 0: off
 	ConnectRate       int // handshakes a second, per client address; 0: off
@@ -78,12 +81,17 @@ func sanitize(err error) string {
 	return strings.TrimSpace(text)
 }
 
-// FromEnv reads every variable through get. An empty value is the default.
+// FromEnv reads every variable through get, a secret's NAME_FILE too. An empty
+// value is the default.
 func FromEnv(get func(string) string) (Config, error) {
 	var c Config
 	var problems []string
 	for _, v := range variables() {
-		value := strings.TrimSpace(get(v.Name))
+		value, err := v.lookup(get)
+		if err != nil {
+			problems = append(problems, err.Error())
+			continue
+		}
 		if value == "" {
 			value = v.Default
 		}

@@ -31,7 +31,7 @@ func TestAnEmptyValueIsTheDefault(t *testing.T) {
 func TestEveryBadValueIsNamedAtOnce(t *testing.T) {
 	bad := map[string]string{
 		"HOST": "a/b", "PORT": "70000", "COLOR": "red", "REDIS_URL": "http://x", "SESSION_TTL": "3600", "SESSION_ID_FORMAT": "any",
-		"HEARTBEAT_INTERVAL": "-1s", "IDLE_TIMEOUT": "0", "MAX_CONNECTIONS": "-1", "MAX_MESSAGE_BYTES": "0", "MESSAGE_RATE": "fast",
+		"SESSION_KEYS": "***", "SESSION_TOKEN_TTL": "7d", "HEARTBEAT_INTERVAL": "-1s", "IDLE_TIMEOUT": "0", "MAX_CONNECTIONS": "-1", "MAX_CONNECTIONS_PER_ADDRESS": "many", "MAX_MESSAGE_BYTES": "0", "MESSAGE_RATE": "fast",
 		"CONNECT_RATE": "1.5", "COMMIT_TIMEOUT": "0s", "DRAIN_TIMEOUT": "never", "DRAIN_SPREAD": "3", "ALLOWED_ORIGINS": "https://a.example/path",
 		"TRUSTED_PROXIES": "everyone", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://x:4317", "OTEL_EXPORTER_OTLP_HEADERS": "x://y", "OTEL_TRACES_SAMPLER": "some",
@@ -59,6 +59,18 @@ func TestSecretsAreMasked(t *testing.T) {
 			t.Errorf("%s was taken", url)
 		} else if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("secret shown: %v", err)
+		}
+	}
+}
+
+func TestSessionKeys(t *testing.T) {
+	a, b := strings.Repeat("a", 32), strings.Repeat("b", 32)
+	if c, err := FromEnv(env("SESSION_KEYS", a+", "+b)); err != nil || !slices.Equal(c.SessionKeys, []string{a, b}) {
+		t.Errorf("got %v, %v", c.SessionKeys, err)
+	}
+	for _, bad := range []string{"hunter2", a + ",hunter2", "x://hunter2"} {
+		if _, err := FromEnv(env("SESSION_KEYS", bad)); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }

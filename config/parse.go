@@ -61,6 +61,19 @@ func level(dst *slog.Level, s string) error {
 	return dst.UnmarshalText([]byte(name))
 }
 
+// minKey is the shortest key: what HMAC-SHA-256 makes of it is 32 bytes.
+const minKey = 32
+
+func keyList(dst *[]string, s string) error {
+	for _, key := range list(s) {
+		if len(key) < minKey {
+			return fmt.Errorf("each key must have %d characters at least, such as openssl rand -hex 32 makes", minKey)
+		}
+		*dst = append(*dst, key)
+	}
+	return nil
+}
+
 func redisURL(dst *string, s string) error {
 	if s == "" {
 		return nil

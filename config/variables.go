@@ -11,12 +11,16 @@ type Variable struct {
 
 type variable struct {
 	Variable
-	secret bool
+	secret bool // what an error shows of it is masked as a URL
+	hidden bool // nothing of it is shown
 	parse  func(*Config, string) error
 }
 
 // shown is the value as an error may repeat it.
 func (v variable) shown(value string) string {
+	if v.hidden {
+		return "***"
+	}
 	if v.secret {
 		return maskURL(value)
 	}
@@ -46,6 +50,9 @@ func variables() []variable {
 	redis := def("REDIS_URL", "", "`redis://`, `rediss://` or `unix://`; empty: the embedded store, in process and gone at exit",
 		func(c *Config, s string) error { return redisURL(&c.RedisURL, s) })
 	redis.secret = true
+	keys := def("SESSION_KEYS", "", "signs session ids: keys of 32 characters at least, comma-separated; the first signs, all are taken; empty: off",
+		func(c *Config, s string) error { return keyList(&c.SessionKeys, s) })
+	keys.secret, keys.hidden = true, true
 	collector := def("OTEL_EXPORTER_OTLP_ENDPOINT", "", "`http://` or `https://` of a collector that takes OTLP over HTTP; empty: no tracing",
 		func(c *Config, s string) error { return collectorURL(&c.Tracing.Endpoint, s) })
 	collector.secret = true
@@ -59,9 +66,12 @@ func variables() []variable {
 		redis,
 		def("SESSION_TTL", "1h", "a session's life after its last message or its disconnect", func(c *Config, s string) error { return duration(&c.SessionTTL, s) }),
 		def("SESSION_ID_FORMAT", "uuid", "`uuid`, or `token` for any `[A-Za-z0-9_-]{1,64}`", func(c *Config, s string) error { return oneOf(&c.SessionIDFormat, s, "uuid", "token") }),
+		keys,
+		def("SESSION_TOKEN_TTL", "168h", "how long a signed session id may be presented; every connect renews it", func(c *Config, s string) error { return duration(&c.SessionTokenTTL, s) }),
 		def("HEARTBEAT_INTERVAL", "30s", "time between heartbeats to every connection", func(c *Config, s string) error { return duration(&c.HeartbeatInterval, s) }),
 		def("IDLE_TIMEOUT", "90s", "silence after which a connection that answers no ping is closed 4000", func(c *Config, s string) error { return duration(&c.IdleTimeout, s) }),
 		def("MAX_CONNECTIONS", "7000", "connections per process; 0: no limit", func(c *Config, s string) error { return integer(&c.MaxConnections, s, 0, maxCount) }),
+		def("MAX_CONNECTIONS_PER_ADDRESS", "1000", "connections per process and client address (IPv6: /64), trusted proxies' own addresses excepted; 0: no limit", func(c *Config, s string) error { return integer(&c.MaxPerAddress, s, 0, maxCount) }),
 		def("MAX_MESSAGE_BYTES", "65536", "largest message, over all its fragments", func(c *Config, s string) error { return integer(&c.MaxMessageBytes, s, 1, maxCount) }),
 		def("MESSAGE_RATE", "0", "messages a second per connection; 0: off", func(c *Config, s string) error { return integer(&c.MessageRate, s, 0, maxCount) }),
 		def("CONNECT_RATE", "0", "handshakes a second per client address; 0: off", func(c *Config, s string) error { return integer(&c.ConnectRate, s, 0, maxCount) }),

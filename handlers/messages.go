@@ -45,7 +45,7 @@ func (h *Hub) sessionMessage(c *conn) []byte {
 		Resumed   bool   `json:"resumed"`
 		Color     string `json:"color"`
 		Instance  string `json:"instance"`
-	}{"session", c.visitor.session.Session, c.visitor.session.Count, c.visitor.session.Resumed, h.config.Color, h.config.Instance})
+	}{"session", c.visitor.session.Shown, c.visitor.session.Count, c.visitor.session.Resumed, h.config.Color, h.config.Instance})
 }
 
 func textFrame(message any) []byte {

@@ -5,11 +5,11 @@
 // are dropped from the queue and the rest is sent again. Two connections may be open for a moment (handover): `live`
 // takes the messages until `next` has brought its session message.
 
-const PROTOCOL = 'baton.v1'
 const RESUMED_ELSEWHERE = 4001
 const NORMAL = 1000
 const LOST = 1006 // RFC 6455: no close frame was seen
-const NEVER_AGAIN = [1002, 1003, 1007, 1009, 400, 403] // codes and statuses: the next connection would end the same way
+const NEVER_AGAIN = [1002, 1003, 1007, 1009, 400, 401, 403, 426] // codes and statuses: the next connection would end the same way
+const STALE = 409
 const BUSY = [1008, 1013]
 const BUSY_WAIT_S = 1 // at least, where the server is busy and names no Retry-After
 
@@ -18,7 +18,7 @@ const CHECK_EVERY_MS = 1000
 const LOCK_WAIT_MS = 500 // a page that reloads finds its own lock still held for a moment
 const HANDOVER_SHARE = 0.8 // of the time that `reconnect` grants; the rest is for the handshake
 
-const { navigator = {}, addEventListener, removeEventListener } = globalThis
+const { navigator = {}, location, addEventListener, removeEventListener } = globalThis
 const clock = () => performance.now() // nobody sets it, but it may stand still while the machine sleeps
 const now = () => Date.now() // the other way round
 
@@ -31,6 +31,8 @@ export class Baton extends EventTarget {
   #count = 0
   #attempt = 0
   #failures = 0
+  #stale = 0 // refusals with 409 in a row: each doubles how far the next attempt runs ahead of the clock
+  #fencedBy // the attempt whose claim ended the last connection: until then that one could take messages
   #over
   #lost // clock() when messages could last be taken; 0 while they can
   #usable // clock() of the last frame
@@ -41,7 +43,7 @@ export class Baton extends EventTarget {
 
   constructor(url, options = {}) {
     super()
-    url = this.#url = new URL(url, globalThis.location?.href)
+    url = this.#url = new URL(url, location?.href)
     url.protocol = url.protocol.replace('http', 'ws')
     this.#options = {
       WebSocket: globalThis.WebSocket,
@@ -71,7 +73,7 @@ export class Baton extends EventTarget {
 
   send(data) {
     if (this.#over) throw new Error('closed')
-    if (typeof data != 'string') throw new TypeError('not a string')
+    if (typeof data != 'string') throw new TypeError('not text')
     if (!this.#queue.length) this.#heard = now()
     const message = { data, at: clock() }
     this.#queue.push(message)
@@ -106,16 +108,15 @@ export class Baton extends EventTarget {
   }
 
   #connect() {
-    clearTimeout(this.#timer)
-    this.#timer = 0
+    this.#timer = clearTimeout(this.#timer) // undefined
     if (this.#over || this.#next) return
-    this.#attempt = Math.max(this.#attempt + 1, now())
+    this.#attempt = Math.max(this.#attempt + 1, now()) + (this.#stale && 500 * 2 ** this.#stale)
     this.#remember()
     const url = new URL(this.#url)
     const { searchParams } = url
     if (this.sessionId) searchParams.set('session_id', this.sessionId)
     searchParams.set('attempt', this.#attempt)
-    const link = new this.#options.WebSocket(url.href, PROTOCOL)
+    const link = new this.#options.WebSocket(url.href, 'baton.v1')
     this.#next = link
     link.attempt = this.#attempt
     link.onmessage = (event) => this.#receive(link, event.data)
@@ -131,7 +132,7 @@ export class Baton extends EventTarget {
     }
     this.#hear()
     this.#failures = 0
-    if (type == 'reconnect') this.#connectIn(Math.random() * HANDOVER_SHARE * within_ms)
+    if (type == 'reconnect') this.#next || this.#connectIn(Math.random() * HANDOVER_SHARE * within_ms)
     else if (count >= 0 && !type) this.#acknowledge(count)
     else this.#emit('message', { data })
   }
@@ -142,7 +143,8 @@ export class Baton extends EventTarget {
     release(this.#live)
     this.#live = link
     this.#next = null
-    const gap = this.#lost ? clock() - this.#lost : 0
+    this.#stale = 0
+    const gap = this.#lost && this.#fencedBy != link.attempt ? clock() - this.#lost : 0
     const type = this.#usable ? 'resume' : 'open'
     this.#hear()
     this.#named(session_id)
@@ -206,8 +208,10 @@ export class Baton extends EventTarget {
     else {
       this.#live = null
       this.#lost ||= clock()
+      this.#fencedBy = code == RESUMED_ELSEWHERE && this.#next?.attempt
     }
     if (this.#next) return // a handover is on its way
+    if (status == STALE) this.#stale++
     const { minDelay, maxDelay } = this.#options
     const delay = retryAfter * 1000 + Math.random() * Math.min(maxDelay, minDelay * 2 ** this.#failures++)
     this.#connectIn(delay)
@@ -243,7 +247,6 @@ export class Baton extends EventTarget {
     for (const type of WAKE) removeEventListener?.(type, this.#wake)
     release(this.#live)
     release(this.#next)
-    this.#live = null
     // As a WebSocket does: never from within the call that closes.
     setTimeout(() => this.#emit('close', { ...end, pending: this.#queue.map(({ data }) => data) }))
   }

@@ -11,8 +11,8 @@ import (
 
 const before = 3 // messages before the resume
 
-// uuidV4 is what the server names a session that the client did not name.
-const uuidV4 = `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`
+// uuidV4 is what the server names a session that the client did not name; signed, if it signs them.
+const uuidV4 = `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(\.[0-9a-z]+\.[A-Za-z0-9_-]{43})?$`
 
 // Check runs one whole session against the server: a plain client opens it,
 // sends three messages and closes; a baton.v1 client resumes it, and the

@@ -4,10 +4,16 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/fasthttp/websocket"
 )
 
 // retryAfterMax is the longest wait a server can ask for.
 const retryAfterMax = 5 * time.Minute
+
+// busyWait is how long a server is left alone that says it has too much to do
+// (1008, 1013) and can't say for how long.
+const busyWait = time.Second
 
 // Backoff is exponential with full jitter: the clients that one event cut off
 // come back spread over the whole interval
@@ -19,8 +25,8 @@ type Backoff struct {
 	failures int
 }
 
-// Wait is how long to stay away after err, which is nil after a connection
-// that ended. A Retry-After is waited for in full, and jitter added to it.
+// Wait is how long to stay away after err, which ended a connection or an
+// attempt at one. A Retry-After is waited for in full, and jitter added to it.
 func (b *Backoff) Wait(err error) time.Duration {
 	ceiling := b.Min
 	for range b.failures {
@@ -40,6 +46,10 @@ func askedFor(err error) time.Duration {
 	var refused *RefusedError
 	if errors.As(err, &refused) {
 		return refused.RetryAfter
+	}
+	switch CloseCode(err) {
+	case websocket.ClosePolicyViolation, websocket.CloseTryAgainLater:
+		return busyWait
 	}
 	return 0
 }

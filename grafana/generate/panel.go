@@ -11,6 +11,7 @@ type panel struct {
 	steps       []object // thresholds
 	noValue     string
 	targets     []target
+	exemplars   bool // dots that name traces
 }
 
 type target struct{ legend, expr string }
@@ -49,6 +50,9 @@ func (p panel) good(bound float64) panel {
 	return p
 }
 
+// traced shows the exemplars of what is asked for.
+func (p panel) traced() panel { p.exemplars = true; return p }
+
 func (p panel) otherwise(text string) panel { p.noValue = text; return p }
 
 func step(color string, value any) object { return object{"color": color, "value": value} }
@@ -83,7 +87,7 @@ func (p panel) queries() []object {
 	for i, t := range p.targets {
 		q := object{
 			"refId": string(rune('A' + i)), "datasource": source(), "editorMode": "code",
-			"expr": t.expr, "legendFormat": t.legend, "range": true, "instant": false,
+			"expr": t.expr, "legendFormat": t.legend, "exemplar": p.exemplars, "range": true, "instant": false,
 		}
 		if p.kind == "heatmap" {
 			q["format"] = "heatmap"

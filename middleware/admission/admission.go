@@ -4,13 +4,10 @@ package admission
 
 import (
 	"encoding/base64"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/limiter"
 
 	"baton/middleware/refusal"
-	"baton/middleware/remote"
 )
 
 // keyBytes is the length of a Sec-WebSocket-Key, RFC 6455 section 4.1.
@@ -30,19 +27,6 @@ func Upgrade() fiber.Handler {
 		}
 		return c.Next()
 	}
-}
-
-// Rate lets an address connect perSecond times a second; 0: no limit.
-func Rate(perSecond int) fiber.Handler {
-	if perSecond == 0 {
-		return func(c *fiber.Ctx) error { return c.Next() }
-	}
-	return limiter.New(limiter.Config{
-		Max:          perSecond,
-		Expiration:   time.Second,
-		KeyGenerator: remote.Address,
-		LimitReached: func(c *fiber.Ctx) error { return refusal.Send(c, refusal.RateLimited()) },
-	})
 }
 
 // Open lets handshakes pass until the server drains.

@@ -41,7 +41,9 @@ func (h *Histogram) Observe(v float64, n uint64) {
 func (h *Histogram) Describe(ch chan<- *prometheus.Desc) { ch <- h.desc }
 
 // Collect implements prometheus.Collector.
-func (h *Histogram) Collect(ch chan<- prometheus.Metric) {
+func (h *Histogram) Collect(ch chan<- prometheus.Metric) { ch <- h.metric() }
+
+func (h *Histogram) metric() prometheus.Metric {
 	buckets := make(map[float64]uint64, len(h.bounds))
 	var total uint64
 	for i, bound := range h.bounds {
@@ -49,5 +51,5 @@ func (h *Histogram) Collect(ch chan<- prometheus.Metric) {
 		buckets[bound] = total
 	}
 	total += h.counts[len(h.bounds)].Load()
-	ch <- prometheus.MustNewConstHistogram(h.desc, total, math.Float64frombits(h.sum.Load()), buckets)
+	return prometheus.MustNewConstHistogram(h.desc, total, math.Float64frombits(h.sum.Load()), buckets)
 }

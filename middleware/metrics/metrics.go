@@ -38,6 +38,7 @@ type Metrics struct {
 	Resumes     prometheus.Counter
 	Fenced      prometheus.Counter
 	Startup     prometheus.Gauge
+	Limit       prometheus.Gauge // MAX_CONNECTIONS
 
 	errors map[string]prometheus.Counter
 	closes map[uint16]prometheus.Counter
@@ -45,7 +46,7 @@ type Metrics struct {
 
 	messageDuration *Histogram
 	batchSize       *Histogram
-	commitDuration  *Histogram
+	commitDuration  *TracedHistogram
 	fanout          prometheus.Histogram
 }
 
@@ -64,9 +65,10 @@ func New(build Build, active func() int64, draining func() bool, drained func() 
 		Resumes:         counter(registry, "websocket_resumes_total", "Connections that resumed a stored session."),
 		Fenced:          counter(registry, "websocket_fenced_total", "Connections closed because their session was resumed elsewhere."),
 		Startup:         gauge(registry, "app_startup_time_seconds", "Seconds from the process's start until it listened."),
+		Limit:           gauge(registry, "websocket_connections_max", "Connections that the process takes, MAX_CONNECTIONS; 0: no limit."),
 		messageDuration: NewHistogram("websocket_message_duration_seconds", "Time from a message's frame being read until its reply was written.", latencyBuckets()),
 		batchSize:       NewHistogram("session_commit_batch_size", "Commits that one pipeline to Redis carried.", batchBuckets()),
-		commitDuration:  NewHistogram("session_commit_duration_seconds", "Time that one pipeline of commits took.", latencyBuckets()),
+		commitDuration:  NewTracedHistogram("session_commit_duration_seconds", "Time that one pipeline of commits took.", latencyBuckets()),
 		fanout: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "websocket_heartbeat_fanout_seconds", Help: "Time to hand one heartbeat to every connection.", Buckets: latencyBuckets(),
 		}),
@@ -106,8 +108,8 @@ func reasons() []string {
 		ReasonCommitTimeout, ReasonSlow, ReasonIdle, ReasonPanic,
 	}
 	for _, r := range []refusal.Refusal{
-		refusal.SessionIDInvalid(), refusal.AttemptInvalid(), refusal.HandshakeInvalid(), refusal.OriginNotAllowed(), refusal.StaleAttempt(),
-		refusal.UpgradeRequired(), refusal.RateLimited(), refusal.AtCapacity(), refusal.Draining(), refusal.StoreUnavailable(),
+		refusal.SessionIDInvalid(), refusal.AttemptInvalid(), refusal.HandshakeInvalid(), refusal.OriginNotAllowed(), refusal.SessionTokenInvalid(), refusal.SessionTokenExpired(), refusal.StaleAttempt(),
+		refusal.UpgradeRequired(), refusal.RateLimited(), refusal.TooManyConnections(), refusal.AtCapacity(), refusal.Draining(), refusal.StoreUnavailable(),
 	} {
 		list = append(list, r.Code)
 	}
@@ -140,6 +142,11 @@ func (m *Metrics) Answered(n int, took time.Duration) {
 func (m *Metrics) ObserveBatch(size int, took time.Duration, _ int, _ error) {
 	m.batchSize.Observe(float64(size), 1)
 	m.commitDuration.Observe(took.Seconds(), 1)
+}
+
+// ExemplarBatch names the trace of a pipeline that has been observed.
+func (m *Metrics) ExemplarBatch(took time.Duration, traceID string) {
+	m.commitDuration.Exemplar(took.Seconds(), traceID)
 }
 
 // HeartbeatSent observes one heartbeat's way to all connections.

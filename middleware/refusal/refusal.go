@@ -37,6 +37,16 @@ func HandshakeInvalid() Refusal {
 	return Refusal{fiber.StatusBadRequest, "handshake_invalid", "Sec-WebSocket-Key must be 16 bytes in base64", 0}
 }
 
+// SessionTokenInvalid refuses a session_id that the server has not signed, where it signs them.
+func SessionTokenInvalid() Refusal {
+	return Refusal{fiber.StatusUnauthorized, "session_token_invalid", "session_id must be what this server gave: present it whole, or leave it out for a new session", 0}
+}
+
+// SessionTokenExpired refuses a session_id that was signed too long ago.
+func SessionTokenExpired() Refusal {
+	return Refusal{fiber.StatusUnauthorized, "session_token_expired", "this session_id was given too long ago; leave it out for a new session", 0}
+}
+
 // OriginNotAllowed refuses a browser on a page of another origin.
 func OriginNotAllowed() Refusal {
 	return Refusal{fiber.StatusForbidden, "origin_not_allowed", "this origin may not open sessions here; the server's ALLOWED_ORIGINS lists those that may", 0}
@@ -55,6 +65,11 @@ func UpgradeRequired() Refusal {
 // RateLimited refuses an address that connects too often.
 func RateLimited() Refusal {
 	return Refusal{fiber.StatusTooManyRequests, "rate_limited", "too many connects from this address; try again later", 1}
+}
+
+// TooManyConnections refuses an address that holds MAX_CONNECTIONS_PER_ADDRESS.
+func TooManyConnections() Refusal {
+	return Refusal{fiber.StatusTooManyRequests, "too_many_connections", "this address holds as many connections here as it may; close some, or try again later", 5}
 }
 
 // AtCapacity refuses a connection over MAX_CONNECTIONS.

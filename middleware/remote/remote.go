@@ -12,7 +12,13 @@ import (
 // maxHops is how many entries of X-Forwarded-For are looked at.
 const maxHops = 16
 
+// networkBits is what of an IPv6 address tells one client from another: a
+// household has a /64 at least, and any address in it for the asking.
+const networkBits = 64
+
 type localsKey struct{}
+
+type trustedKey struct{}
 
 // New stores the client's address for Address. X-Forwarded-For is read from its
 // end, as long as the hop before it is a trusted proxy: what a client wrote
@@ -20,7 +26,9 @@ type localsKey struct{}
 func New(trusted []netip.Prefix) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		peer, _ := netip.AddrFromSlice(c.Context().RemoteIP())
-		c.Locals(localsKey{}, client(peer.Unmap(), c.GetReqHeaders()[fiber.HeaderXForwardedFor], trusted))
+		address := client(peer.Unmap(), c.GetReqHeaders()[fiber.HeaderXForwardedFor], trusted)
+		c.Locals(localsKey{}, address)
+		c.Locals(trustedKey{}, isTrusted(address, trusted))
 		return c.Next()
 	}
 }
@@ -29,6 +37,31 @@ func New(trusted []netip.Prefix) fiber.Handler {
 func Address(c *fiber.Ctx) string {
 	address, _ := c.Locals(localsKey{}).(netip.Addr)
 	return address.String()
+}
+
+// Network is what limits count a client by: its IPv4 address, or the /64 of its
+// IPv6 address.
+func Network(c *fiber.Ctx) netip.Addr {
+	address, _ := c.Locals(localsKey{}).(netip.Addr)
+	return network(address)
+}
+
+// Trusted tells whether the address is itself a trusted proxy's: who is behind
+// it is not known.
+func Trusted(c *fiber.Ctx) bool {
+	trusted, _ := c.Locals(trustedKey{}).(bool)
+	return trusted
+}
+
+func network(address netip.Addr) netip.Addr {
+	if !address.Is6() || address.Is4In6() {
+		return address
+	}
+	prefix, err := address.WithZone("").Prefix(networkBits)
+	if err != nil {
+		return address
+	}
+	return prefix.Addr()
 }
 
 func client(peer netip.Addr, forwarded []string, trusted []netip.Prefix) netip.Addr {

@@ -30,3 +30,19 @@ func TestXForwardedForIsReadFromItsEndAsFarAsProxiesAreTrusted(t *testing.T) {
 		})
 	}
 }
+
+func TestIPv6IsCountedByItsNetwork(t *testing.T) {
+	for given, want := range map[string]string{
+		"203.0.113.9":           "203.0.113.9",
+		"2001:db8:1:2:3:4:5:6":  "2001:db8:1:2::",
+		"2001:db8:1:2:ffff::":   "2001:db8:1:2::",
+		"2001:db8:1:3::1":       "2001:db8:1:3::",
+		"fe80::1%eth0":          "fe80::",
+		"::ffff:203.0.113.9":    "::ffff:203.0.113.9", // client unmaps before
+		"2001:db8:1:2::1%spoof": "2001:db8:1:2::",
+	} {
+		if got := network(netip.MustParseAddr(given)); got.String() != want {
+			t.Errorf("%s is counted as %s, want %s", given, got, want)
+		}
+	}
+}

@@ -7,11 +7,13 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"baton/middleware/refusal"
+	"baton/middleware/token"
 )
 
 // HeaderSessionID tells the client its session in the handshake's answer.
@@ -25,14 +27,16 @@ type Claimer interface {
 // Config is the look-up's configuration.
 type Config struct {
 	Store    Claimer
-	IDFormat string // "uuid" or "token"
-	Instance string // unique to the process: makes fencing tokens unique
+	IDFormat string        // "uuid" or "token"
+	Tokens   *token.Signer // nil: an id is presented as it is
+	Instance string        // unique to the process: makes fencing tokens unique
 	Log      *slog.Logger
 }
 
 // Session is what the look-up found: the connection owns it from here on.
 type Session struct {
 	Owner
+	Shown   string // what the client presents to resume: the id, signed if ids are
 	Count   uint64
 	Resumed bool // the store had it
 }
@@ -45,7 +49,14 @@ type localsKey struct{}
 func New(config Config) fiber.Handler {
 	var tokens atomic.Uint64
 	return func(c *fiber.Ctx) error {
-		id, ok := parseID(c.Query("session_id"), config.IDFormat)
+		given, now := c.Query("session_id"), time.Now()
+		if given != "" {
+			var err error
+			if given, err = config.Tokens.Open(given, now); err != nil {
+				return refusal.Send(c, tokenRefusal(err))
+			}
+		}
+		id, ok := parseID(given, config.IDFormat)
 		if !ok {
 			return refusal.Send(c, idRefusal(config.IDFormat))
 		}
@@ -53,8 +64,8 @@ func New(config Config) fiber.Handler {
 		if !ok {
 			return refusal.Send(c, refusal.AttemptInvalid())
 		}
-		token := config.Instance + "." + strconv.FormatUint(tokens.Add(1), 36)
-		owner := Owner{Session: id, Token: token, Attempt: attempt}
+		fence := config.Instance + "." + strconv.FormatUint(tokens.Add(1), 36)
+		owner := Owner{Session: id, Token: fence, Attempt: attempt}
 		state, err := config.Store.Claim(c.UserContext(), owner)
 		if errors.Is(err, ErrStaleAttempt) {
 			return refusal.Send(c, refusal.StaleAttempt())
@@ -64,8 +75,9 @@ func New(config Config) fiber.Handler {
 			return refusal.Send(c, refusal.StoreUnavailable())
 		}
 		owner.Attempt = state.Attempt
-		c.Locals(localsKey{}, &Session{Owner: owner, Count: state.Count, Resumed: state.Existed})
-		c.Set(HeaderSessionID, id)
+		shown := strings.Clone(config.Tokens.Renew(id, c.Query("session_id"), now))
+		c.Locals(localsKey{}, &Session{Owner: owner, Shown: shown, Count: state.Count, Resumed: state.Existed})
+		c.Set(HeaderSessionID, shown)
 		return c.Next()
 	}
 }
@@ -82,6 +94,13 @@ const shortID = 8
 
 // ShortID is the part of a session id that may be logged.
 func ShortID(id string) string { return id[:min(len(id), shortID)] }
+
+func tokenRefusal(err error) refusal.Refusal {
+	if errors.Is(err, token.ErrExpired) {
+		return refusal.SessionTokenExpired()
+	}
+	return refusal.SessionTokenInvalid()
+}
 
 func idRefusal(format string) refusal.Refusal {
 	if format == "token" {

@@ -41,8 +41,13 @@ func (c claims) Claim(ctx context.Context, owner session.Owner) (session.State, 
 	return state, err
 }
 
+// exemplars may be told which trace shows a pipeline.
+type exemplars interface {
+	ExemplarBatch(took time.Duration, traceID string)
+}
+
 // Batches spans every pipeline of commits. It belongs to many sessions, so it
-// is a trace of its own.
+// is a trace of its own; one that is kept is an exemplar of the pipeline's time.
 func (t *Tracing) Batches(next session.Observer) session.Observer {
 	if t == nil {
 		return next
@@ -66,6 +71,11 @@ func (b batches) ObserveBatch(size int, took time.Duration, attempts int, err er
 	span.SetAttributes(redisSystem(), attribute.Int("baton.commit.size", size), attribute.Int("baton.commit.attempts", attempts))
 	if err != nil {
 		fail(span, errorType(err))
+	}
+	if kept := span.SpanContext(); kept.IsSampled() {
+		if next, ok := b.next.(exemplars); ok {
+			next.ExemplarBatch(took, kept.TraceID().String())
+		}
 	}
 }
 

@@ -5,10 +5,8 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -19,10 +17,15 @@ import (
 const (
 	envOrder  = "BENCH_ORDER"  // set in the load process
 	envRounds = "BENCH_ROUNDS" // how often each server takes its turn
+	envQuick  = "BENCH_QUICK"  // one short round, which shows that all runs and measures nothing
+	envOut    = "BENCH_OUT"    // the folder that the figures are written to; empty: nowhere
 
-	defaultRounds = 3
+	defaultRounds = 5
 	warm          = 500 * time.Millisecond
 	measure       = 2 * time.Second
+	slowWarm      = 2 * time.Second
+	slowMeasure   = 4 * time.Second
+	quickTurn     = 300 * time.Millisecond
 )
 
 func TestMain(m *testing.M) {
@@ -34,50 +37,6 @@ func TestMain(m *testing.M) {
 		return
 	}
 	harness.Main(m)
-}
-
-// server is one of those that are compared.
-type server struct {
-	name  string
-	start func(b *testing.B, redisURL string) (process *harness.Process, port int)
-}
-
-func servers(b *testing.B) []server {
-	b.Helper()
-	plain := filepath.Join(b.TempDir(), "plain")
-	if out, err := exec.Command("go", "build", "-o", plain, "./plain").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	return []server{
-		{"baton", startBaton},
-		{"plain", func(b *testing.B, url string) (*harness.Process, int) { return startPlain(b, plain, url) }},
-		{"no store", func(b *testing.B, _ string) (*harness.Process, int) { return startPlain(b, plain, "") }},
-	}
-}
-
-func startBaton(b *testing.B, redisURL string) (*harness.Process, int) {
-	b.Helper()
-	s := harness.Start(b, harness.Env{"REDIS_URL": redisURL, "MAX_CONNECTIONS": "0", "LOG_LEVEL": "warn"})
-	_, port, err := net.SplitHostPort(s.Addr)
-	if err != nil {
-		b.Fatal(err)
-	}
-	n, _ := strconv.Atoi(port)
-	return s.Process, n
-}
-
-func startPlain(b *testing.B, binary, redisURL string) (*harness.Process, int) {
-	b.Helper()
-	port := harness.FreePort(b)
-	p := harness.Run(b, harness.Command{Path: binary, Env: []string{"REDIS_URL=" + redisURL, "PORT=" + strconv.Itoa(port)}})
-	harness.Eventually(b, 10*time.Second, "the plain server listens", func() bool {
-		socket, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			return false
-		}
-		return socket.Close() == nil
-	})
-	return p, port
 }
 
 // apply runs the load process to its report.
@@ -109,9 +68,26 @@ func loader(o order) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
+func quick() bool { return os.Getenv(envQuick) != "" }
+
 func rounds() int {
 	if n, err := strconv.Atoi(os.Getenv(envRounds)); err == nil && n > 0 {
 		return n
 	}
+	if quick() {
+		return 1
+	}
 	return defaultRounds
+}
+
+// turn is how long a server is loaded: first to warm it, then to measure it.
+func (s server) turn() (first, then time.Duration) {
+	switch {
+	case quick():
+		return quickTurn, quickTurn
+	case s.slow:
+		return slowWarm, slowMeasure
+	default:
+		return warm, measure
+	}
 }

@@ -4,9 +4,11 @@ package bench
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,11 +19,30 @@ const (
 	readBuffer = 4096 // bytes: a few hundred replies
 	endpoints  = 20   // loopback addresses to come from, 127.0.0.1 upwards: each has its own ports
 	opText     = 0x81 // a whole text message
+
+	ipBindAddressNoPort = 24 // IP_BIND_ADDRESS_NO_PORT of linux/in.h, which package syscall lacks
 )
+
+// wire is what a server speaks: Baton's plain wire, or RPCs of centrifuge's JSON protocol.
+type wire int
+
+const (
+	counts wire = iota
+	rpc
+)
+
+// message is one message as the wire has it.
+func (w wire) message() []byte {
+	if w == rpc {
+		return harness.Text(`{"id":2,"rpc":{"method":"count","data":"hello, count"}}`).Encode(nil)
+	}
+	return harness.Text("hello, count").Encode(nil)
+}
 
 // client is one connection: raw frames over a raw socket.
 type client struct {
 	fd       int
+	number   int
 	wire     []byte // as many messages as may be on the way
 	message  int    // bytes of one
 	rest     []byte // a frame's beginning
@@ -31,47 +52,57 @@ type client struct {
 	incoming []byte
 }
 
-func dial(port, number, inFlight int) (*client, error) {
+// dial connects and sends the handshake; shaken takes the answer.
+func dial(o order, number int) (*client, error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("socket: %w", err)
 	}
 	from := &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(1 + number%endpoints)}}
 	if err := errors.Join(
+		syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, ipBindAddressNoPort, 1), // the port is chosen when it is known to where
 		syscall.Bind(fd, from),
 		syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}), // a reset leaves no TIME_WAIT
 		syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1),
-		syscall.Connect(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}),
+		syscall.Connect(fd, &syscall.SockaddrInet4{Port: o.Port, Addr: [4]byte{127, 0, 0, 1}}),
 	); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("connect: %w", err)
 	}
-	c := &client{fd: fd, sentAt: make([]time.Time, inFlight)}
-	one := harness.Text("hello, count").Encode(nil)
-	c.wire, c.message = bytes.Repeat(one, inFlight), len(one)
-	if err := c.shake(number); err != nil {
-		return nil, err
-	}
-	return c, syscall.SetNonblock(fd, true)
+	one := o.Wire.message()
+	c := &client{fd: fd, number: number, sentAt: make([]time.Time, o.InFlight), wire: bytes.Repeat(one, o.InFlight), message: len(one)}
+	session := fmt.Sprintf("00000000-0000-4000-8000-%012x", time.Now().UnixMilli()<<16&(1<<48-1)+int64(number))
+	_, err = syscall.Write(fd, harness.Handshake{Session: session}.Bytes("localhost"))
+	return c, err
 }
 
-func (c *client) shake(number int) error {
-	session := fmt.Sprintf("00000000-0000-4000-8000-%012x", time.Now().UnixMilli()<<14&(1<<48-1)+int64(number))
-	if _, err := syscall.Write(c.fd, harness.Handshake{Session: session}.Bytes("localhost")); err != nil {
-		return err
+// shaken waits for the answer to the handshake, and logs in where the wire has that.
+func (c *client) shaken(w wire) error {
+	answer, err := c.await("\r\n\r\n")
+	if err != nil || !strings.HasPrefix(answer, "HTTP/1.1 101 ") {
+		return fmt.Errorf("handshake: %q %w", answer, err)
 	}
+	if w == rpc {
+		if _, err := syscall.Write(c.fd, harness.Text(`{"id":1,"connect":{}}`).Encode(nil)); err != nil {
+			return err
+		}
+		if answer, err := c.await(`}}`); err != nil || !strings.Contains(answer, `"connect":{`) {
+			return fmt.Errorf("connect: %q %w", answer, err)
+		}
+	}
+	return syscall.SetNonblock(c.fd, true)
+}
+
+func (c *client) await(end string) (string, error) {
 	var answer []byte
 	buffer := make([]byte, 1024)
-	for !bytes.Contains(answer, []byte("\r\n\r\n")) {
+	for !bytes.HasSuffix(answer, []byte(end)) {
 		n, err := syscall.Read(c.fd, buffer)
 		if err != nil || n == 0 {
-			return fmt.Errorf("handshake: %w after %q", err, answer)
+			return string(answer), fmt.Errorf("the server hung up: %w", err)
 		}
 		answer = append(answer, buffer[:n]...)
 	}
-	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 101 ")) {
-		return fmt.Errorf("refused: %q", answer)
-	}
-	return nil
+	return string(answer), nil
 }
 
 // send writes messages, which together are so few that a socket that is read always takes them.
@@ -107,32 +138,58 @@ func (c *client) receive(now time.Time, times *latencies) (int, error) {
 		data = append(c.rest, data...)
 	}
 	replies := 0
-	for len(data) >= 2 && len(data) >= 2+int(data[1]) {
-		payload := data[2 : 2+int(data[1])]
-		counted, err := c.reply(data[0], payload)
-		if err != nil {
-			return replies, err
+	for {
+		first, payload, size := cut(data)
+		if size == 0 {
+			break
 		}
-		if counted {
-			times.add(now.Sub(c.sentAt[(c.head-len(c.sentAt)+replies)%len(c.sentAt)]))
-			replies++
+		for line := range bytes.SplitSeq(payload, []byte("\n")) { // centrifuge joins replies
+			counted, err := c.reply(first, line)
+			if err != nil {
+				return replies, err
+			}
+			if counted {
+				times.add(now.Sub(c.sentAt[(c.head-len(c.sentAt)+replies)%len(c.sentAt)]))
+				replies++
+			}
 		}
-		data = data[2+len(payload):]
+		data = data[size:]
 	}
 	c.rest = append(c.rest[:0], data...)
 	return replies, nil
 }
 
+// cut takes one unmasked frame off; size 0: there is not all of it.
+func cut(data []byte) (first byte, payload []byte, size int) {
+	const short = 126 // the length is in the next two bytes
+	if len(data) < 2 {
+		return 0, nil, 0
+	}
+	from, length := 2, int(data[1])
+	if length == short {
+		if len(data) < 4 {
+			return 0, nil, 0
+		}
+		from, length = 4, int(binary.BigEndian.Uint16(data[2:]))
+	}
+	if len(data) < from+length {
+		return 0, nil, 0
+	}
+	return data[0], data[from : from+length], from + length
+}
+
+var countField = []byte(`{"count":`)
+
 // reply checks one frame: the next count, or something that is no reply.
 func (c *client) reply(first byte, payload []byte) (bool, error) {
-	digits, isCount := bytes.CutPrefix(payload, []byte(`{"count":`))
 	if first != opText {
 		return false, fmt.Errorf("frame %#x %q", first, payload)
 	}
+	_, digits, isCount := bytes.Cut(payload, countField)
 	if !isCount {
 		return false, nil // a heartbeat
 	}
-	count, err := strconv.Atoi(string(bytes.TrimSpace(bytes.TrimSuffix(digits, []byte("}")))))
+	count, err := strconv.Atoi(string(bytes.TrimSpace(bytes.TrimRight(digits, "}"))))
 	if err != nil || count != c.count+1 {
 		return false, fmt.Errorf("reply %q after %d", payload, c.count)
 	}

@@ -15,28 +15,29 @@ import (
 )
 
 const (
-	idleConnections = 10_000
-	filesBesides    = 200 // a process needs some for itself
-	settleEvery     = time.Second
-	settleAtMost    = 20 * time.Second
+	idleConnections  = 10_000
+	quickConnections = 500
+	filesBesides     = 200 // a process needs some for itself
+	settleEvery      = time.Second
+	settleAtMost     = 20 * time.Second
 )
 
 // BenchmarkIdle measures the memory of a connection that does nothing.
 func BenchmarkIdle(b *testing.B) {
 	redis := harness.StartRedis(b, "--appendonly", "no")
 	n := affordable(b)
+	all := servers(b)
 	cost := map[string]float64{}
-	for _, candidate := range servers(b)[:2] {
+	for _, candidate := range here(all) {
 		cost[candidate.name] = idleCost(b, candidate, redis, n)
 		fmt.Printf("%s: %.2f KB RSS a connection at %d\n", candidate.name, cost[candidate.name], n)
 	}
-	printTargets([]target{
-		{"idle RSS a connection", cost["baton"], 13, " KB"},
-		{"idle RSS a connection, the later target", cost["baton"], 1.7, " KB"},
-	})
+	targets := []target{{What: "RSS of an idle connection", Value: cost["baton"], Bound: 1.7, Unit: " KB"}}
+	printTargets(targets)
+	save(b, "idle", report{Rows: cost, Targets: targets})
 }
 
-// BenchmarkStart measures the time from start to ready.
+// BenchmarkStart measures the time from start to ready, and the size of the binary.
 func BenchmarkStart(b *testing.B) {
 	redis := harness.StartRedis(b, "--appendonly", "no")
 	var startup, wall []float64
@@ -47,21 +48,22 @@ func BenchmarkStart(b *testing.B) {
 		startup = append(startup, 1000*s.Metrics().Value("app_startup_time_seconds"))
 		s.Kill()
 	}
-	printTargets([]target{
-		{"start to ready, app_startup_time_seconds", median(startup), 100, " ms"},
-		{"start to ready, the later target", median(startup), 20, " ms"},
-		{"start of the process to /readyz seen from outside", median(wall), 200, " ms"},
-	})
+	targets := []target{
+		{What: "start to ready, app_startup_time_seconds", Value: median(startup), Spread: spread(startup), Bound: 20, Unit: " ms"},
+		{What: "start of the process to /readyz seen from outside", Value: median(wall), Spread: spread(wall), Bound: 200, Unit: " ms"},
+	}
+	printTargets(targets)
+	save(b, "start", report{Targets: targets})
 }
 
 func idleCost(b *testing.B, candidate server, redis *harness.Redis, n int) float64 {
 	b.Helper()
-	process, port := candidate.start(b, redis.URL())
-	defer process.Kill()
-	before := settled(b, process)
-	release := hold(b, order{Port: port, Clients: n})
+	r := candidate.start(b, redis.URL())
+	defer r.kill()
+	before := settled(b, r)
+	release := hold(b, order{Port: r.port, Clients: n, Wire: candidate.wire})
 	defer release()
-	return float64(settled(b, process)-before) / 1024 / float64(n)
+	return float64(settled(b, r)-before) / 1024 / float64(n)
 }
 
 // hold opens connections from a process of their own and keeps them until release is called.
@@ -99,12 +101,12 @@ func pipes(b *testing.B, cmd *exec.Cmd) (io.WriteCloser, io.ReadCloser) {
 }
 
 // settled waits until the resident memory no longer falls or rises by more than a hundredth.
-func settled(b *testing.B, p *harness.Process) int64 {
+func settled(b *testing.B, r *running) int64 {
 	b.Helper()
-	last := p.RSS(b)
+	last := r.rss(b)
 	for end := time.Now().Add(settleAtMost); time.Now().Before(end); {
 		time.Sleep(settleEvery)
-		now := p.RSS(b)
+		now := r.rss(b)
 		if diff := now - last; diff < last/100 && diff > -last/100 {
 			return now
 		}
@@ -119,6 +121,9 @@ func affordable(b *testing.B) int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		b.Fatal(err)
+	}
+	if quick() {
+		return quickConnections
 	}
 	return min(idleConnections, int(limit.Cur)-filesBesides)
 }

@@ -16,21 +16,27 @@ import (
 type order struct {
 	Port     int
 	Clients  int
-	InFlight int // messages each client has on the way; 0: the clients only hold their connections
+	First    int  // the number of the first client: no two processes have one of the same number
+	InFlight int  // messages each client has on the way; 0: the clients only hold their connections
+	Watch    bool // time the heartbeats and closes of held connections
 	Warm     time.Duration
 	Measure  time.Duration
-	Pids     []int // whose CPU time to measure
+	Wire     wire
+	Groups   [][]int // of processes whose CPU time to measure, a sum each
 }
 
 // yield is what the load process reports, as JSON on its standard output.
 type yield struct {
 	Messages int
 	Elapsed  time.Duration
-	CPU      []time.Duration
+	CPU      []time.Duration // of each group
 	P50, P99 time.Duration
 }
 
-const maxEvents = 512
+const (
+	maxEvents  = 512
+	openAtOnce = 64 // handshakes on their way
+)
 
 // load is many clients on one thread: one epoll loop, frames masked beforehand, so that it takes little of the machine.
 type load struct {
@@ -48,8 +54,12 @@ func runLoad(text string) error {
 		return fmt.Errorf("order %q: %w", text, err)
 	}
 	l := &load{order: o, clients: map[int32]*client{}, times: &latencies{}}
+	began := time.Now()
 	if err := l.connect(); err != nil {
 		return err
+	}
+	if o.Watch {
+		return l.watch(time.Since(began))
 	}
 	if o.InFlight == 0 {
 		fmt.Println("{}")
@@ -68,10 +78,27 @@ func (l *load) connect() error {
 	if l.epoll, err = syscall.EpollCreate1(0); err != nil {
 		return fmt.Errorf("epoll: %w", err)
 	}
+	var opening []*client
 	for i := range l.order.Clients {
-		c, err := dial(l.order.Port, i, l.order.InFlight)
+		c, err := dial(l.order, l.order.First+i)
 		if err != nil {
 			return fmt.Errorf("client %d: %w", i, err)
+		}
+		if opening = append(opening, c); len(opening) == openAtOnce || i == l.order.Clients-1 {
+			if err := l.admit(opening); err != nil {
+				return err
+			}
+			opening = opening[:0]
+		}
+	}
+	return nil
+}
+
+// admit takes the answers to handshakes that are on their way.
+func (l *load) admit(opening []*client) error {
+	for _, c := range opening {
+		if err := c.shaken(l.order.Wire); err != nil {
+			return fmt.Errorf("client %d: %w", c.number, err)
 		}
 		l.clients[int32(c.fd)] = c
 		event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(c.fd)}
@@ -137,8 +164,8 @@ func (l *load) turn(until time.Time) error {
 
 func (l *load) cpu() ([]time.Duration, error) {
 	var all []time.Duration
-	for _, pid := range l.order.Pids {
-		used, err := cpuTime(pid)
+	for _, pids := range l.order.Groups {
+		used, err := cpuTime(pids...)
 		if err != nil {
 			return nil, err
 		}

@@ -18,8 +18,14 @@ type shape struct{ clients, inFlight int }
 
 func (s shape) String() string { return fmt.Sprintf("%d × %d", s.clients, s.inFlight) }
 
-// figures are one server's under one shape, a value a round.
-type figures struct{ rate, server, store, p50, p99 []float64 }
+// figures are one server's under one shape, a value a round: messages a second, and µs.
+type figures struct {
+	Rate   []float64 `json:"rate"`
+	Server []float64 `json:"server_us"`
+	Store  []float64 `json:"redis_us"`
+	P50    []float64 `json:"p50_us"`
+	P99    []float64 `json:"p99_us"`
+}
 
 type results map[string]map[shape]*figures
 
@@ -28,26 +34,32 @@ func BenchmarkMessages(b *testing.B) {
 	shapes := []shape{{1000, 16}, {1000, 1}, {100, 1}, {1, 1}}
 	redis := harness.StartRedis(b, "--appendonly", "no")
 	all := servers(b)
+	able := here(all)
 	found := results{}
 	for round := range rounds() {
 		for _, s := range shapes {
-			for turn := range all {
-				candidate := all[(turn+round)%len(all)]
+			for turn := range able {
+				candidate := able[(turn+round)%len(able)]
+				fmt.Fprintf(os.Stderr, "round %d of %d, %s, %s\n", round+1, rounds(), s, candidate.name)
 				found.add(candidate.name, s, turnOf(b, candidate, redis, s))
 			}
 		}
 	}
 	found.print(all, shapes)
-	printTargets(messageTargets(found))
+	targets := messageTargets(found)
+	printTargets(targets)
+	save(b, "messages", found.report(all, shapes, targets))
 }
 
 // turnOf starts a server anew, so that nobody inherits another round's memory, and loads it.
 func turnOf(b *testing.B, candidate server, redis *harness.Redis, s shape) yield {
 	b.Helper()
-	process, port := candidate.start(b, redis.URL())
-	defer process.Kill()
+	r := candidate.start(b, redis.URL())
+	defer r.kill()
+	first, then := candidate.turn()
 	return apply(b, order{
-		Port: port, Clients: s.clients, InFlight: s.inFlight, Warm: warm, Measure: measure, Pids: []int{process.Pid(), redis.Pid()},
+		Port: r.port, Clients: s.clients, InFlight: s.inFlight, Wire: candidate.wire,
+		Warm: first, Measure: then, Groups: [][]int{r.pids(), {redis.Pid()}},
 	})
 }
 
@@ -59,11 +71,11 @@ func (r results) add(name string, s shape, y yield) {
 		r[name][s] = &figures{}
 	}
 	f, n := r[name][s], float64(y.Messages)
-	f.rate = append(f.rate, n/y.Elapsed.Seconds())
-	f.server = append(f.server, float64(y.CPU[0].Nanoseconds())/1000/n)
-	f.store = append(f.store, float64(y.CPU[1].Nanoseconds())/1000/n)
-	f.p50 = append(f.p50, float64(y.P50)/float64(time.Microsecond))
-	f.p99 = append(f.p99, float64(y.P99)/float64(time.Microsecond))
+	f.Rate = append(f.Rate, n/y.Elapsed.Seconds())
+	f.Server = append(f.Server, float64(y.CPU[0].Nanoseconds())/1000/n)
+	f.Store = append(f.Store, float64(y.CPU[1].Nanoseconds())/1000/n)
+	f.P50 = append(f.P50, float64(y.P50)/float64(time.Microsecond))
+	f.P99 = append(f.P99, float64(y.P99)/float64(time.Microsecond))
 }
 
 func (r results) print(all []server, shapes []shape) {
@@ -72,8 +84,12 @@ func (r results) print(all []server, shapes []shape) {
 	for _, s := range shapes {
 		for _, candidate := range all {
 			f := r[candidate.name][s]
+			if f == nil {
+				fmt.Fprintf(out, "%s\t%s\tnot installed\t\t\t\t\t\t\n", s, candidate.name)
+				continue
+			}
 			fmt.Fprintf(out, "%s\t%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.0f\t±%.0f%%\t\n", s, candidate.name,
-				median(f.rate), median(f.server), median(f.store), median(f.p50), median(f.p99), spread(f.rate))
+				median(f.Rate), median(f.Server), median(f.Store), median(f.P50), median(f.P99), spread(f.Rate))
 		}
 	}
 	out.Flush()
@@ -93,28 +109,57 @@ func spread(values []float64) float64 {
 	return 50 * (slices.Max(values) - slices.Min(values)) / median(values)
 }
 
-// messageTargets are the promises that one run can check: as ratios, or in µs where the promise is absolute.
+// messageTargets are the promises that one run can check: as ratios, or in µs where the promise is absolute. A peer that
+// is not here promises nothing.
 func messageTargets(r results) []target {
-	ratio := func(s shape, to string, of func(*figures) []float64) float64 {
-		return median(of(r["baton"][s])) / median(of(r[to][s]))
-	}
-	own := func(s shape, of func(*figures) []float64) float64 { return median(of(r["baton"][s])) }
-	server := func(f *figures) []float64 { return f.server }
-	store := func(f *figures) []float64 { return f.store }
-	p50 := func(f *figures) []float64 { return f.p50 }
-	rate := func(f *figures) []float64 { return f.rate }
 	deep, broad, some, lone := shape{1000, 16}, shape{1000, 1}, shape{100, 1}, shape{1, 1}
-	return []target{
-		{"1000 × 16: server CPU, of plain's", ratio(deep, "plain", server), 0.1, ""},
-		{"1000 × 16: Redis CPU, of plain's", ratio(deep, "plain", store), 0.1, ""},
-		{"100 × 1: server CPU, of plain's", ratio(some, "plain", server), 0.7, ""},
-		{"100 × 1: p50, of plain's", ratio(some, "plain", p50), 0.7, ""},
-		{"1 × 1: server CPU, of plain's", ratio(lone, "plain", server), 1, ""},
-		{"1 × 1: p50, of plain's", ratio(lone, "plain", p50), 1, ""},
-		{"1000 × 16: rate without a store, of ours", 1 / ratio(deep, "no store", rate), 1.0 / 6, ""},
-		{"1000 × 16: server CPU", own(deep, server), 1, " µs"},
-		{"1000 × 16: Redis CPU", own(deep, store), 0.3, " µs"},
-		{"100 × 1: server CPU, of no store's", ratio(some, "no store", server), 1, ""},
-		{"1000 × 1: server CPU, of no store's", ratio(broad, "no store", server), 1, ""},
+	server := func(f *figures) []float64 { return f.Server }
+	store := func(f *figures) []float64 { return f.Store }
+	rate := func(f *figures) []float64 { return f.Rate }
+	p50 := func(f *figures) []float64 { return f.P50 }
+	p99 := func(f *figures) []float64 { return f.P99 }
+	of := func(s shape, what, peer string, pick func(*figures) []float64, bound float64, least bool) target {
+		t := target{What: fmt.Sprintf("%s: %s, of %s", s, what, possessive(peer)), Bound: bound, Least: least}
+		if ours, theirs := r["baton"][s], r[peer][s]; theirs != nil {
+			t.Value, t.Spread = ratio(pick(ours), pick(theirs))
+		}
+		return t
 	}
+	own := func(s shape, what string, pick func(*figures) []float64, bound float64) target {
+		values := pick(r["baton"][s])
+		return target{What: fmt.Sprintf("%s: %s", s, what), Value: median(values), Spread: spread(values), Bound: bound, Unit: " µs"}
+	}
+	return []target{
+		of(deep, "messages a second", "no store", rate, 6, true),
+		of(deep, "messages a second", "node", rate, 20, true),
+		of(deep, "messages a second", "django", rate, 100, true),
+		own(deep, "server CPU", server, 1),
+		own(deep, "Redis CPU", store, 0.3),
+		of(some, "server CPU", "no store", server, 1, false),
+		of(broad, "server CPU", "no store", server, 1, false),
+		of(some, "p50", "node", p50, 1, false),
+		of(broad, "p50", "node", p50, 1, false),
+		of(some, "p99", "node", p99, 0.6, false),
+		of(broad, "p99", "node", p99, 0.6, false),
+		of(lone, "server CPU", "plain", server, 1, false),
+		of(lone, "p50", "plain", p50, 1, false),
+		of(some, "server CPU", "plain", server, 0.7, false),
+		of(deep, "server CPU", "plain", server, 0.1, false),
+	}
+}
+
+func possessive(name string) string {
+	if name == "no store" {
+		return "Fiber echo's"
+	}
+	return name + "'s"
+}
+
+// ratio is the median of the rounds' own ratios, and its spread: what disturbed a round disturbed both.
+func ratio(ours, theirs []float64) (middle, around float64) {
+	all := make([]float64, len(ours))
+	for i := range ours {
+		all[i] = ours[i] / theirs[i]
+	}
+	return median(all), spread(all)
 }

@@ -13,6 +13,9 @@ type front struct {
 	addr    string
 	active  atomic.Value // string
 	running sync.WaitGroup
+
+	mu   sync.Mutex
+	open []net.Conn // all there ever were
 }
 
 func switchboard(t *testing.T, active string) *front {
@@ -38,8 +41,20 @@ func switchboard(t *testing.T, active string) *front {
 
 func (f *front) to(addr string) { f.active.Store(addr) }
 
+// cut ends every connection, as a network does that goes away.
+func (f *front) cut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, client := range f.open {
+		client.Close()
+	}
+}
+
 func (f *front) serve(client net.Conn) {
 	defer client.Close()
+	f.mu.Lock()
+	f.open = append(f.open, client)
+	f.mu.Unlock()
 	server, err := net.Dial("tcp", f.active.Load().(string))
 	if err != nil {
 		return

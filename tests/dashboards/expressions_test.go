@@ -24,7 +24,7 @@ type expression struct{ where, expr string }
 // Every panel, rule and annotation gets an answer from a stack that works, and the numbers are the load's.
 func TestEveryExpressionHasAnAnswer(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs a stack under load for half a minute")
+		t.Skip("runs a stack under load for 40 s")
 	}
 	s := startStack(t, rulesFolder)
 	blue, green := s.soak(t, ""), s.soak(t, "/green")

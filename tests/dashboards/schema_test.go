@@ -110,6 +110,7 @@ type target struct {
 	Expr         string      `json:"expr"`
 	LegendFormat string      `json:"legendFormat"`
 	Format       string      `json:"format"`
+	Exemplar     bool        `json:"exemplar"`
 	Range        bool        `json:"range"`
 	Instant      bool        `json:"instant"`
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,10 @@ import (
 	"baton/tests/harness"
 )
 
-const loadFor = 25 * time.Second
+const (
+	loadFor  = 40 * time.Second
+	capacity = 300 // of a color: connections
+)
 
 // stack is two colors behind a front door, on one Redis, watched by Prometheus.
 type stack struct {
@@ -25,12 +29,19 @@ type stack struct {
 	dynamic     string // Traefik's dynamic file
 	missing     []string
 	prometheus  *prometheus
+	failure     string
 }
 
 // startStack starts the colors before Redis: so they were not ready once, and what counts that has counted.
 func startStack(t *testing.T, rules string) *stack {
 	t.Helper()
-	s := &stack{redis: harness.PrepareRedis(t, "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")}
+	s := &stack{}
+	t.Cleanup(func() { // the first to be registered is the last to speak
+		if s.failure != "" {
+			t.Log(s.failure)
+		}
+	})
+	s.redis = harness.PrepareRedis(t, "--maxmemory", "64mb", "--maxmemory-policy", "noeviction")
 	for color, server := range map[string]**harness.Server{"blue": &s.blue, "green": &s.green} {
 		*server = harness.StartUnready(t, s.env(color))
 		(*server).WaitNotReady()
@@ -47,7 +58,7 @@ func startStack(t *testing.T, rules string) *stack {
 }
 
 func (s *stack) env(color string) harness.Env {
-	return harness.Env{"COLOR": color, "REDIS_URL": s.redis.URL(), "HEARTBEAT_INTERVAL": "1s", "COMMIT_TIMEOUT": "1s"}
+	return harness.Env{"COLOR": color, "REDIS_URL": s.redis.URL(), "HEARTBEAT_INTERVAL": "1s", "MAX_CONNECTIONS": strconv.Itoa(capacity)}
 }
 
 // startTraefik runs the real one with the real files, but for the addresses. Without it the colors are asked directly.

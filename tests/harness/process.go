@@ -112,7 +112,13 @@ func (p *Process) Exit(t testing.TB, within time.Duration) int {
 // RSS is the child's resident memory, bytes.
 func (p *Process) RSS(t testing.TB) int64 {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
+	return RSS(t, p.Pid())
+}
+
+// RSS is a process' resident memory, bytes.
+func RSS(t testing.TB, pid int) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		Skip(t, "no /proc to read memory from")
 	}
@@ -122,7 +128,7 @@ func (p *Process) RSS(t testing.TB) int64 {
 			return n << 10
 		}
 	}
-	t.Fatalf("process %d has no VmRSS", p.Pid())
+	t.Fatalf("process %d has no VmRSS", pid)
 	return 0
 }
 

@@ -160,6 +160,42 @@ func TestConnectRateBehindATrustedProxy(t *testing.T) {
 	}
 }
 
+func TestMaxConnectionsPerAddress(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, harness.Env{"MAX_CONNECTIONS_PER_ADDRESS": "3"})
+	from := func(chain string) harness.Handshake {
+		return harness.Handshake{Header: []string{"X-Forwarded-For: " + chain}}
+	}
+	for name, of := range map[string]func(i int) string{
+		"IPv4":                        func(int) string { return "203.0.113.7" },
+		"IPv6, any of one /64":        func(i int) string { return "2001:db8:1:2::" + itoa(i+1) },
+		"who invents hops before its": func(i int) string { return "198.51.100." + itoa(i) + ", 203.0.113.9, 10.0.0.1" },
+	} {
+		var held []*harness.Peer
+		for i := range 3 {
+			held = append(held, s.Dial(from(of(i))))
+		}
+		answer := s.Refused(from(of(3)))
+		if answer.Status != 429 || answer.ErrorCode(t) != "too_many_connections" || answer.RetryAfter() == 0 {
+			t.Fatalf("%s: %d %v %s", name, answer.Status, answer.Header, answer.Body)
+		}
+		held[0].Say("m")
+		held[0].Count(1)
+		held[0].Close()
+		harness.Eventually(t, waitFor, name+": a place that was left is free", func() bool {
+			p, _, err := from(of(4)).Open(s.Addr)
+			return err == nil && p != nil
+		})
+	}
+	s.Dial(from("2001:db8:1:3::1"))
+	for range 10 { // a trusted proxy that passes no address on stands for everybody
+		s.Dial(harness.Handshake{})
+	}
+	if got := s.Metrics().Value("websocket_errors_total", "reason", "too_many_connections"); got < 3 {
+		t.Errorf("counted %v refusals", got)
+	}
+}
+
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	list := harness.Start(t, harness.Env{"ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000"})

@@ -71,7 +71,7 @@ func TestMetricsExistFromTheStart(t *testing.T) {
 	for _, reason := range []string{
 		"protocol_error", "binary_message", "invalid_utf8", "message_too_big", "message_rate", "commit_timeout", "slow_reader",
 		"idle_timeout", "stale_attempt", "session_id_invalid", "attempt_invalid", "origin_not_allowed", "upgrade_required",
-		"rate_limited", "at_capacity", "draining", "session_store_unavailable", "panic",
+		"session_token_invalid", "session_token_expired", "rate_limited", "too_many_connections", "at_capacity", "draining", "session_store_unavailable", "panic",
 	} {
 		if !all.Has("websocket_errors_total", "reason", reason) {
 			t.Errorf("no websocket_errors_total{reason=%q}", reason)

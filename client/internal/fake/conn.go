@@ -31,6 +31,14 @@ func (c *Conn) Send(text string) {
 	_ = c.ws.WriteMessage(websocket.TextMessage, []byte(text))
 }
 
+// Half writes the first half of a frame.
+func (c *Conn) Half(text string) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	const fin, textOpcode = 0x80, 0x1
+	_, _ = c.ws.NetConn().Write(append([]byte{fin | textOpcode, byte(len(text))}, text[:len(text)/2]...))
+}
+
 // Forget makes the server forget the session.
 func (c *Conn) Forget() { c.server.Store.Set(c.Session, 0) }
 

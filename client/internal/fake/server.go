@@ -73,6 +73,8 @@ type Server struct {
 
 	// Script interferes with every step; nil lets all pass.
 	Script Script
+	// Ended is told the number of each connection that is over; nil tells nobody.
+	Ended func(number int)
 	// CountTwice counts every message two times, and says so.
 	CountTwice bool
 	// AnswerFirst replies before it stores, which it does when the client
@@ -193,6 +195,9 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()
+	if s.Ended != nil {
+		s.Ended(c.number)
+	}
 }
 
 func (s *Server) ask(step Step, c *Conn) Action {

@@ -41,71 +41,9 @@ async function exactlyOnce(t, sessions, script, options) {
   return { ...client, connections }
 }
 
-const STEPS = ['before the claim', 'after the claim', 'before the session message', 'after the session message']
-for (const step of STEPS) {
-  test(`a cut ${step} loses nothing`, async (t) => {
-    const sessions = new Sessions()
-    const script = faulty(sessions, (at, { index }) => at === step && index < 3)
-    const { connections } = await exactlyOnce(t, sessions, script)
-    assert.equal(connections.length, 4)
-  })
-}
-
-for (const step of ['before the commit', 'before the reply', 'after the reply']) {
-  test(`a cut ${step} of a message loses nothing and counts nothing twice`, async (t) => {
-    const sessions = new Sessions()
-    const script = faulty(sessions, (at, { index }, n) => at === step && index < 3 && n === 5 * (index + 1))
-    const { of } = await exactlyOnce(t, sessions, script)
-    assert.ok(of('resume').length >= 2)
-    assert.ok(of('resume').every(({ gap }) => gap > 0))
-  })
-}
-
 test('cuts anywhere, at random', async (t) => {
   const sessions = new Sessions()
   await exactlyOnce(t, sessions, faulty(sessions, () => Math.random() < 0.05), { maxDelay: 10 })
-})
-
-for (const code of [1001, 1011, 1012, 1013, 4000, 4002]) {
-  test(`resumes after close ${code}`, async (t) => {
-    const sessions = new Sessions()
-    const script = (connection) => {
-      const session = sessions.serve(connection)
-      if (connection.index > 0) return
-      const count = connection.ontext
-      connection.ontext = (text) => (session.messages.length < 7 ? count(text) : connection.close(code, 'why'))
-    }
-    const { of } = await exactlyOnce(t, sessions, script)
-    assert.deepEqual([of('retry')[0].code, of('retry')[0].reason], [code, 'why'])
-    if (code === 1013) assert.ok(of('retry')[0].delay >= 1000, 'a busy server is given a second at least')
-  })
-}
-
-for (const code of [1002, 1003, 1007, 1009]) {
-  test(`stops at close ${code}: the same message would end the next connection too`, async (t) => {
-    const sessions = new Sessions()
-    const { url, connections } = await serve(t, (connection) => {
-      sessions.serve(connection)
-      connection.ontext = () => connection.close(code)
-    })
-    const { baton, of } = connect(t, url)
-    baton.send('poison')
-    await until(baton, () => of('close').length > 0)
-    assert.deepEqual([of('close')[0].code, of('close')[0].pending, connections.length], [code, ['poison'], 1])
-  })
-}
-
-test('a reply that comes twice acknowledges once', async (t) => {
-  const sessions = new Sessions()
-  await exactlyOnce(t, sessions, (connection) => {
-    sessions.serve(connection)
-    const send = connection.send.bind(connection)
-    connection.send = (value) => {
-      send(value)
-      if (value.count > 1) send({ count: value.count - 1 })
-      send(value)
-    }
-  })
 })
 
 test('one count may acknowledge several messages', async (t) => {
@@ -116,30 +54,6 @@ test('one count may acknowledge several messages', async (t) => {
     connection.send = (value) => value.count % 5 === 0 && send(value)
   })
 })
-
-test('a 503 is waited out for as long as its Retry-After says', async (t) => {
-  const sessions = new Sessions()
-  const started = performance.now()
-  const { url } = await serve(t, (connection) => {
-    if (connection.index === 0) return connection.refuse(503, { 'Retry-After': 1 })
-    assert.ok(performance.now() - started >= 1000)
-    sessions.serve(connection)
-  })
-  const { baton, of } = connect(t, url)
-  baton.send('patience')
-  await until(baton, () => baton.count === 1)
-  assert.equal(of('retry')[0].status, 503)
-  assert.ok(of('retry')[0].delay >= 1000)
-})
-
-for (const status of [400, 403]) {
-  test(`a handshake refused with ${status} is not tried again`, async (t) => {
-    const { url, connections } = await serve(t, (connection) => connection.refuse(status))
-    const { baton, of } = connect(t, url, { sessionId: 'no uuid' })
-    await until(baton, () => of('close').length > 0)
-    assert.deepEqual([of('close')[0].status, connections.length], [status, 1])
-  })
-}
 
 test('backs off at random, further with each failure, up to the maximum', async (t) => {
   const { url } = await serve(t, (connection) => connection.refuse(503))
@@ -159,36 +73,6 @@ test('a connection that worked starts the backoff afresh', async (t) => {
   connections[3].cut()
   await until(baton, () => of('resume').length === 1)
   assert.deepEqual(of('retry').map(({ delay }) => delay), [4, 8, 16, 4])
-})
-
-test('a server that forgot is reported, and what waits is numbered on from there', async (t) => {
-  const sessions = new Sessions()
-  const { url, connections } = await serve(t, (connection) => sessions.serve(connection))
-  const { baton, of } = connect(t, url)
-  for (const text of ['one', 'two', 'three']) baton.send(text)
-  await until(baton, () => baton.count === 3)
-  sessions.get(baton.sessionId).messages.length = 1
-  connections[0].cut()
-  await until(baton, () => of('retry').length === 1)
-  baton.send('four')
-  await until(baton, () => baton.count === 2)
-  assert.deepEqual(of('reset').map(({ expected, count }) => [expected, count]), [[3, 1]])
-  assert.deepEqual(of('ack').map(({ data, count }) => [data, count]).at(-1), ['four', 2])
-})
-
-test('what somebody else counted does not acknowledge what was never sent', async (t) => {
-  const sessions = new Sessions()
-  const { url, connections } = await serve(t, (connection) => {
-    if (connection.index === 1) sessions.get(connection.session).base = 10
-    sessions.serve(connection)
-  })
-  const { baton, of } = connect(t, url)
-  await until(baton, () => baton.readyState === 1)
-  connections[0].cut()
-  await until(baton, () => of('retry').length === 1)
-  baton.send('mine')
-  await until(baton, () => of('ack').length === 1)
-  assert.deepEqual([of('ack')[0].data, of('ack')[0].count], ['mine', 11])
 })
 
 test('a handshake without an answer is given up, and the next attempt is newer', async (t) => {

@@ -59,6 +59,12 @@ export class Connection {
     if (!this.socket.destroyed) this.socket.write(encode(OPCODE.text, Buffer.from(text)))
   }
 
+  /** The first half of a frame. */
+  half(text) {
+    const frame = encode(OPCODE.text, Buffer.from(text))
+    this.socket.write(frame.subarray(0, frame.length - text.length / 2))
+  }
+
   close(code, reason = '') {
     const payload = Buffer.alloc(2 + reason.length)
     payload.writeUInt16BE(code)
@@ -96,15 +102,20 @@ export class Sessions {
     return this.#sessions.get(id)
   }
 
+  /** The session of this name, a new one if there is none. */
+  at(id) {
+    if (!this.#sessions.has(id)) this.#sessions.set(id, { id, messages: [], base: 0, attempt: 0 })
+    return this.#sessions.get(id)
+  }
+
   /** Claims the session for a connection; null when a newer attempt has it. */
   claim(connection) {
     const id = connection.session || randomUUID()
     const resumed = this.#sessions.has(id)
-    const session = this.#sessions.get(id) ?? { id, messages: [], base: 0, attempt: 0 }
+    const session = this.at(id)
     if (connection.attempt <= session.attempt) return null
     session.attempt = connection.attempt
     session.owner = connection
-    this.#sessions.set(id, session)
     return { session, resumed }
   }
 

@@ -1,0 +1,110 @@
+//go:build linux
+
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const opClose = 0x88
+
+// seen is what a watching load process saw until its standard input ended, as JSON on its standard output.
+type seen struct {
+	Beats  map[string]*beat // by the heartbeat's ts
+	Closed map[int]int      // close frames by their code
+	Hung   int              // connections that ended without one
+}
+
+// beat is one heartbeat at all connections of a process.
+type beat struct {
+	Count int
+	Last  time.Duration // after its ts
+}
+
+// opened is the first line of a watching process: how long its handshakes took together.
+type opened struct{ Took time.Duration }
+
+// watch holds the connections and times what comes.
+func (l *load) watch(took time.Duration) error {
+	if err := json.NewEncoder(os.Stdout).Encode(opened{took}); err != nil {
+		return err
+	}
+	var over atomic.Bool
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // its end is the message
+		over.Store(true)
+	}()
+	all := seen{Beats: map[string]*beat{}, Closed: map[int]int{}}
+	events, buffer := make([]syscall.EpollEvent, maxEvents), make([]byte, readBuffer)
+	for !over.Load() {
+		n, err := syscall.EpollWait(l.epoll, events, 100)
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			return fmt.Errorf("epoll wait: %w", err)
+		}
+		for _, event := range events[:max(n, 0)] {
+			if err := all.read(l.clients[event.Fd], buffer); err != nil {
+				return err
+			}
+		}
+	}
+	return json.NewEncoder(os.Stdout).Encode(all)
+}
+
+// read takes what came to one connection; an idle one's frames are small and come whole.
+func (s *seen) read(c *client, buffer []byte) error {
+	n, err := syscall.Read(c.fd, buffer)
+	if errors.Is(err, syscall.EAGAIN) {
+		return nil
+	}
+	now, data, parted := time.Now(), buffer[:max(n, 0)], false
+	for len(data) > 0 {
+		first, payload, size := cut(data)
+		switch {
+		case size == 0:
+			return fmt.Errorf("part of a frame: %q", data)
+		case first == opClose && len(payload) >= 2:
+			s.Closed[int(payload[0])<<8|int(payload[1])]++
+			parted = true
+		case first == opText:
+			if err := s.heartbeat(payload, now); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("frame %#x %q", first, payload)
+		}
+		data = data[size:]
+	}
+	if parted || n <= 0 {
+		if !parted {
+			s.Hung++
+		}
+		return syscall.Close(c.fd)
+	}
+	return nil
+}
+
+func (s *seen) heartbeat(payload []byte, now time.Time) error {
+	var message struct{ Type, TS string }
+	if err := json.Unmarshal(payload, &message); err != nil || message.Type != "heartbeat" {
+		return fmt.Errorf("no heartbeat: %q", payload)
+	}
+	sent, err := time.Parse(time.RFC3339, message.TS)
+	if err != nil {
+		return err
+	}
+	b := s.Beats[message.TS]
+	if b == nil {
+		b = &beat{}
+		s.Beats[message.TS] = b
+	}
+	b.Count++
+	b.Last = max(b.Last, now.Sub(sent))
+	return nil
+}
