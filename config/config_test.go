@@ -52,7 +52,7 @@ func TestEveryBadValueIsNamedAtOnce(t *testing.T) {
 
 func TestSecretsAreMasked(t *testing.T) {
 	for _, url := range []string{
-		"rediss://user:hunter2@", "http://user:hunter2@host/0", "redis://:hunter2@host:port/0", "hunter2", "redis:hunter2", "unix://?password=hunter2",
+		"rediss://user:hunter2@", "redis+sentinel://u:hunter2@a:1,b:2/m/x?sentinel_password=hunter2", "redis+cluster://u:hunter2@a,b?hunter2=1", "http://user:hunter2@host/0", "redis://:hunter2@host:port/0", "hunter2", "redis:hunter2", "unix://?password=hunter2",
 	} {
 		_, err := FromEnv(env("REDIS_URL", url))
 		if err == nil {

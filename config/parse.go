@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"baton/middleware/redisurl"
 )
 
 // maxCount bounds every count: what a 32-bit int can hold.
@@ -78,24 +78,8 @@ func redisURL(dst *string, s string) error {
 	if s == "" {
 		return nil
 	}
-	u, err := url.Parse(s)
-	if err != nil {
-		return errors.New("must be a URL: redis://, rediss:// or unix:// (special characters in the password need %-encoding)")
-	}
-	switch u.Scheme {
-	case "redis", "rediss":
-		if u.Hostname() == "" {
-			return errors.New("needs a host, such as redis://127.0.0.1:6379/0")
-		}
-	case "unix":
-		if u.Path == "" {
-			return errors.New("needs the path of a socket, such as unix:///run/redis.sock")
-		}
-	default:
-		return errors.New("must begin with redis://, rediss:// or unix://")
-	}
-	if _, err := redis.ParseURL(s); err != nil {
-		return errors.New("is not a URL of Redis: the path is the number of a database, and only the Redis client's own options may follow the question mark")
+	if _, err := redisurl.Parse(s); err != nil {
+		return err
 	}
 	*dst = s
 	return nil
@@ -104,6 +88,10 @@ func redisURL(dst *string, s string) error {
 // maskURL hides the user information and the query of a URL; what cannot be
 // parsed is hidden whole.
 func maskURL(s string) string {
+	single, hosts := redisurl.Hosts(s)
+	if strings.Contains(s, "://") && len(hosts) > 1 {
+		s = single
+	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" {
 		return "***"
@@ -115,7 +103,7 @@ func maskURL(s string) string {
 	if u.User != nil {
 		masked += "***@"
 	}
-	masked += u.Host + u.Path
+	masked += strings.Join(append([]string{u.Host}, hosts[1:]...), ",") + u.Path
 	if u.RawQuery != "" || u.Opaque != "" || u.Fragment != "" {
 		masked += "?***"
 	}

@@ -47,7 +47,7 @@ func variables() []variable {
 	def := func(name, value, doc string, parse func(*Config, string) error) variable {
 		return variable{Variable: Variable{name, value, doc}, parse: parse}
 	}
-	redis := def("REDIS_URL", "", "`redis://`, `rediss://` or `unix://`; empty: the embedded store, in process and gone at exit",
+	redis := def("REDIS_URL", "", "`redis://`, `rediss://` or `unix://`, `redis+sentinel://` or `redis+cluster://`; empty: the embedded store, in process and gone at exit",
 		func(c *Config, s string) error { return redisURL(&c.RedisURL, s) })
 	redis.secret = true
 	keys := def("SESSION_KEYS", "", "signs session ids: keys of 32 characters at least, comma-separated; the first signs, all are taken; empty: off",

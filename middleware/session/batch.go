@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -112,11 +113,15 @@ func (b *batch) pipeline(part []waiting) error {
 	_, err := pipe.Exec(ctx)
 	b.took = time.Since(began)
 	b.observer.ObserveBatch(len(part), b.took, attempts, err)
-	if isNoScript(err) {
-		// A Redis that was restarted: the next try finds the script there.
+	if err != nil && anyNoScript(part) {
+		// A Redis that was restarted, or has become the master: the next try finds the script there.
 		err = errors.Join(err, b.store.commit.Load(ctx, b.store.db).Err())
 	}
 	return err
+}
+
+func anyNoScript(part []waiting) bool {
+	return slices.ContainsFunc(part, func(w waiting) bool { return isNoScript(w.answer.Err()) })
 }
 
 // flag is a bool as the scripts take it.

@@ -67,7 +67,12 @@ func attemptTimeout(total time.Duration) time.Duration {
 func (s *Store) Close() error { return s.storage.Close() }
 
 // Ping tells whether Redis answers and would take a write, as far as PING tells.
-func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx).Err() }
+func (s *Store) Ping(ctx context.Context) error {
+	if cluster, ok := s.db.(*redis.ClusterClient); ok {
+		return pingCluster(ctx, cluster)
+	}
+	return s.db.Ping(ctx).Err()
+}
 
 // Owner is a connection's claim on a session: what every commit carries.
 type Owner struct {
@@ -135,7 +140,8 @@ func claimed(reply []any) (State, error) {
 // key names a session's hash; the braces keep all of it in one cluster slot.
 func key(id string) string { return "session:{" + id + "}" }
 
-// isNoScript tells that Redis does not know a script, as after its restart.
+// isNoScript tells that Redis does not know a script, as after its restart or a
+// fail-over.
 func isNoScript(err error) bool {
 	return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT")
 }

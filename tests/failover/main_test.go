@@ -1,0 +1,9 @@
+package failover
+
+import (
+	"testing"
+
+	"baton/tests/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
