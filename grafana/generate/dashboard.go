@@ -1,7 +1,11 @@
 package main
 
-// Grafana's grid: 24 columns; 20 rows of it fit a laptop's screen without scrolling.
-const gridColumns = 24
+// Grafana's grid: 24 columns; 17 rows, of 38 pixels each, are what a laptop's 900 pixels leave below the bars of the
+// browser and of Grafana.
+const (
+	gridColumns = 24
+	wideColumns = 12 // from here on a legend has room at the side
+)
 
 // schemaVersion is that of Grafana 11; a newer Grafana migrates it by itself.
 const schemaVersion = 39
@@ -13,7 +17,6 @@ type dashboard struct {
 	name        string // of the file, and in the uid
 	title       string
 	description string
-	annotations []object
 	rows        []row
 }
 
@@ -39,7 +42,7 @@ func (d dashboard) json() object {
 		"fiscalYearStartMonth": 0,
 		"links":                links(),
 		"templating":           object{"list": variables()},
-		"annotations":          object{"list": append([]object{}, d.annotations...)},
+		"annotations":          object{"list": annotations()},
 		"panels":               d.panels(),
 	}
 }
@@ -55,14 +58,18 @@ func (d dashboard) panels() []object {
 			if i == len(r.panels)-1 {
 				width = gridColumns - x
 			}
-			at := object{"x": x, "y": y, "w": width, "h": r.height}
-			placed = append(placed, p.json(len(placed)+1, at))
+			placed = append(placed, p.json(len(placed)+1, grid{x, y, width, r.height}))
 			x += width
 		}
 		y += r.height
 	}
 	return placed
 }
+
+// grid is a panel's place.
+type grid struct{ x, y, w, h int }
+
+func (g grid) json() object { return object{"x": g.x, "y": g.y, "w": g.w, "h": g.h} }
 
 // links lead to the other dashboards, with the time and the variables kept.
 func links() []object {
@@ -78,7 +85,8 @@ func variables() []object {
 	return []object{
 		{
 			"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "regex": "",
-			"hide": 0, "multi": false, "includeAll": false, "refresh": 1, "skipUrlSync": false, "current": object{}, "options": []object{},
+			"hide": 0, "multi": false, "includeAll": false, "refresh": 1, "skipUrlSync": false,
+			"current": object{"selected": false, "text": "default", "value": "default"}, "options": []object{},
 		},
 		queryVariable("color", "Color", "label_values(websocket_active_connections, color)"),
 		queryVariable("instance", "Instance", `label_values(websocket_active_connections{color=~"$color"}, instance)`),
@@ -104,6 +112,18 @@ func switches() object {
 		"titleFormat": "Traefik took a new configuration", "textFormat": "", "tagKeys": "",
 	}
 }
+
+// alarms marks the time in which an alert fires.
+func alarms() object {
+	return object{
+		"name": "Alerts", "enable": true, "hide": false, "iconColor": "red", "datasource": source(),
+		"expr": `max by (alertname, color) (ALERTS{alertstate="firing"})`, "useValueForTime": false, "step": "15s",
+		"titleFormat": "{{alertname}} {{color}}", "textFormat": "", "tagKeys": "color",
+	}
+}
+
+// annotations are the same on every dashboard.
+func annotations() []object { return []object{switches(), drains(), alarms()} }
 
 // drains marks the time in which a color retires.
 func drains() object {

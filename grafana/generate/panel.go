@@ -53,33 +53,54 @@ func (p panel) good(bound float64) panel {
 // traced shows the exemplars of what is asked for.
 func (p panel) traced() panel { p.exemplars = true; return p }
 
+// bad colors the value red from bound on.
+func (p panel) bad(bound float64) panel {
+	p.steps = []object{step("green", nil), step("red", bound)}
+	return p
+}
+
+// of names the series, for a color's own panel.
+func (p panel) of(color string) panel { p.targets[0].legend = color; return p }
+
+// whole leaves the fraction of an estimated number out.
+func (p panel) whole() panel { p.decimals = 0; return p }
+
 func (p panel) otherwise(text string) panel { p.noValue = text; return p }
 
 func step(color string, value any) object { return object{"color": color, "value": value} }
 
-func (p panel) json(id int, at object) object {
+func (p panel) json(id int, at grid) object {
 	o := object{
-		"id": id, "type": p.kind, "title": p.title, "description": p.description, "gridPos": at,
+		"id": id, "type": p.kind, "title": p.title, "description": p.description, "gridPos": at.json(),
 		"datasource": source(), "targets": p.queries(), "transparent": false,
 	}
 	switch p.kind {
 	case "timeseries":
 		o["fieldConfig"] = object{"defaults": p.lineDefaults(), "overrides": colorOverrides()}
 		o["options"] = object{
-			"legend":  object{"displayMode": "table", "placement": "right", "showLegend": true, "calcs": []string{"lastNotNull", "max"}},
+			"legend":  legend(at.w),
 			"tooltip": object{"mode": "multi", "sort": "desc"},
 		}
 	case "stat":
 		o["fieldConfig"] = object{"defaults": p.defaults(), "overrides": colorOverrides()}
 		o["options"] = object{
 			"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
-			"colorMode":     "value", "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": "auto",
+			"colorMode":     "value", "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": "value",
+			"wideLayout": true, "showPercentChange": false, "percentChangeColorMode": "standard",
 		}
 	case "heatmap":
 		o["fieldConfig"] = object{"defaults": object{"custom": object{"scaleDistribution": object{"type": "linear"}}}, "overrides": []object{}}
 		o["options"] = p.heatmapOptions()
 	}
 	return o
+}
+
+// legend is a table beside a wide chart, and below a narrow one names alone: a table would take half of it.
+func legend(width int) object {
+	if width >= wideColumns {
+		return object{"displayMode": "table", "placement": "right", "showLegend": true, "calcs": []string{"lastNotNull", "max"}}
+	}
+	return object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}}
 }
 
 func (p panel) queries() []object {

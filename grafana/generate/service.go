@@ -6,16 +6,15 @@ func service() dashboard {
 		name:        "service",
 		title:       "Baton / Service",
 		description: "Inside the processes: where the time of a message goes, and what a connection costs.",
-		annotations: []object{switches(), drains()},
 		rows: []row{
-			{height: 7, panels: []panel{
+			{height: 5, panels: []panel{
 				heatmap("Time of a message", "s", "Every message, by how long it took from frame read to reply written.",
 					`sum by (le) (increase(websocket_message_duration_seconds_bucket{color=~"$color", instance=~"$instance"}[$__rate_interval]))`),
 				timeline("Commit", "s", "One pipeline of commits to Redis, there and back. With tracing on, the dots are traces.",
 					target{"{{color}} p50", quantile("0.50", "session_commit_duration_seconds")},
 					target{"{{color}} p99", quantile("0.99", "session_commit_duration_seconds")}).traced(),
 			}},
-			{height: 7, panels: []panel{
+			{height: 6, panels: []panel{
 				timeline("Commits in a pipeline", "short", "Under load one round trip carries many commits; that is what keeps Redis cheap.",
 					target{"{{color}} mean", `sum by (color) (rate(session_commit_batch_size_sum{color=~"$color", instance=~"$instance"}[$__rate_interval])) / sum by (color) (rate(session_commit_batch_size_count{color=~"$color", instance=~"$instance"}[$__rate_interval]))`},
 					target{"{{color}} p99", quantile("0.99", "session_commit_batch_size")}),

@@ -83,15 +83,7 @@ func (s *stack) promoteCleanly(t *testing.T) {
 	})
 	s.silent(t, calmBefore)
 	s.switchTo(t, "green")
-	harness.Eventually(t, startWithin, "new connections go to green", func() bool {
-		answer, err := http.Get("http://" + s.front + "/version")
-		if err != nil {
-			return false
-		}
-		defer answer.Body.Close()
-		var version struct{ Color string }
-		return json.NewDecoder(answer.Body).Decode(&version) == nil && version.Color == "green"
-	})
+	s.leadsTo(t, "green")
 	s.blue.Terminate()
 	harness.Eventually(t, startWithin, "blue has drained", func() bool {
 		answers("http://" + s.blue.Addr + "/readyz") // says 503, which is no news in a drain
@@ -110,6 +102,7 @@ func (s *stack) nearCapacity(t *testing.T) {
 	t.Helper()
 	crowd := s.soak(t, "", "--clients", strconv.Itoa(capacity*9/10-clients), "--duration", "20m")
 	s.fires(t, "BatonNearCapacity")
+	s.marked(t, "BatonNearCapacity")
 	s.heartbeatsLate(t)
 	crowd.Kill()
 }
@@ -225,6 +218,25 @@ func (s *stack) fires(t *testing.T, names ...string) {
 		}
 	}
 	t.Logf("fired: %v", names)
+}
+
+// marked wants the dashboards to tell of an alert that fires: in the charts and, counted, in the first look.
+func (s *stack) marked(t *testing.T, name string) {
+	t.Helper()
+	for _, a := range s.dashboards["overview.json"].Annotations.List {
+		if a.Name != "Alerts" {
+			continue
+		}
+		harness.Eventually(t, startWithin, name+" is marked in the charts", func() bool {
+			samples, err := s.prometheus.samples(a.Expr)
+			return err == nil && slices.ContainsFunc(samples, func(m sample) bool { return strings.HasPrefix(named(a.TitleFormat, m.Metric), name+" ") })
+		})
+		if count := s.value(t, "overview", "Alerts", ""); count < 1 {
+			t.Errorf("%v alerts on the overview while %s fires", count, name)
+		}
+		return
+	}
+	t.Error("no annotation shows alerts")
 }
 
 // silent watches for a time that nothing fires.

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,25 +16,34 @@ import (
 const (
 	rulesFolder   = "../../docker/prometheus/rules"
 	answersWithin = 90 * time.Second
+	rateSeconds   = 10
 	askEvery      = 500 * time.Millisecond
 )
 
 // expression is one thing that somebody will ask Prometheus.
 type expression struct{ where, expr string }
 
-// Every panel, rule and annotation gets an answer from a stack that works, and the numbers are the load's.
+// Every panel, rule and annotation gets an answer from a stack that works; what the panels show is the load, before a
+// promotion and after it; and what was counted is what the load was acknowledged, to the message.
 func TestEveryExpressionHasAnAnswer(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs a stack under load for 40 s")
+		t.Skip("runs a stack under load for a minute")
 	}
 	s := startStack(t, rulesFolder)
 	blue, green := s.soak(t, ""), s.soak(t, "/green")
 	s.answerAll(t, expressions(t))
+	s.shows(t, twoColors()...)
+	if s.front != "" {
+		s.shows(t, shown{"redis-traefik", "Traefik: open connections", "web", 2 * soakers, exactly})
+	}
 	for color, sent := range map[string]*traffic{"blue": blue, "green": green} {
 		acknowledged := sent.acknowledged(t)
 		s.prometheus.eventually(t, `sum(websocket_messages_total{color="`+color+`"})`, acknowledged)
 	}
 	s.prometheus.eventually(t, `sum(websocket_active_connections)`, 0)
+	if s.front != "" {
+		s.showsAPromotion(t)
+	}
 }
 
 // answerAll asks until each expression had an answer: rates need a few scrapes, and errors must be made.
@@ -127,7 +137,7 @@ func selectors(where, expr string) []expression {
 
 // expanded puts in what Grafana would.
 func expanded(expr string) string {
-	return strings.NewReplacer("$color", ".+", "$instance", ".+", "$__rate_interval", "10s").Replace(expr)
+	return strings.NewReplacer("$color", ".+", "$instance", ".+", "$__rate_interval", fmt.Sprintf("%ds", rateSeconds)).Replace(expr)
 }
 
 // labelValues turns label_values(series, label) into a query for the same.

@@ -133,8 +133,25 @@ func absolute(t *testing.T, path string) string {
 	return path
 }
 
+// sample is one value of an answer.
+type sample struct {
+	Metric map[string]string
+	Value  [2]any
+	number float64
+}
+
 // ask runs an instant query and returns the values, without what is not a number.
 func (p *prometheus) ask(expr string) ([]float64, error) {
+	samples, err := p.samples(expr)
+	var values []float64
+	for _, s := range samples {
+		values = append(values, s.number)
+	}
+	return values, err
+}
+
+// samples runs an instant query and returns what is a number.
+func (p *prometheus) samples(expr string) ([]sample, error) {
 	client := http.Client{Timeout: askWithin}
 	response, err := client.Get(p.base + "/api/v1/query?query=" + url.QueryEscape(expr))
 	if err != nil {
@@ -154,20 +171,21 @@ func (p *prometheus) ask(expr string) ([]float64, error) {
 	if answer.Error != "" {
 		return nil, fmt.Errorf("prometheus: %s", answer.Error)
 	}
-	var vector []struct{ Value [2]any }
+	var vector []sample
 	if answer.Data.ResultType == "scalar" {
-		vector = make([]struct{ Value [2]any }, 1)
+		vector = make([]sample, 1)
 		err = json.Unmarshal(answer.Data.Result, &vector[0].Value)
 	} else {
 		err = json.Unmarshal(answer.Data.Result, &vector)
 	}
-	var values []float64
-	for _, sample := range vector {
-		if v, err := strconv.ParseFloat(fmt.Sprint(sample.Value[1]), 64); err == nil && !math.IsNaN(v) {
-			values = append(values, v)
+	var numbers []sample
+	for _, s := range vector {
+		if v, err := strconv.ParseFloat(fmt.Sprint(s.Value[1]), 64); err == nil && !math.IsNaN(v) {
+			s.number = v
+			numbers = append(numbers, s)
 		}
 	}
-	return values, err
+	return numbers, err
 }
 
 // number is the one value of an expression.

@@ -192,6 +192,10 @@ type statOptions struct {
 	JustifyMode string `json:"justifyMode"`
 	Orientation string `json:"orientation"`
 	TextMode    string `json:"textMode"`
+
+	WideLayout             bool   `json:"wideLayout"`
+	ShowPercentChange      bool   `json:"showPercentChange"`
+	PercentChangeColorMode string `json:"percentChangeColorMode"`
 }
 
 type heatmapOptions struct {

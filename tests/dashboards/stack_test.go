@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	loadFor  = 40 * time.Second
+	loadFor  = 30 * time.Second
+	soakers  = 120 // of a soak, each with one message a second
 	capacity = 300 // of a color: connections
 )
 
@@ -29,13 +30,14 @@ type stack struct {
 	dynamic     string // Traefik's dynamic file
 	missing     []string
 	prometheus  *prometheus
+	dashboards  map[string]dashboard
 	failure     string
 }
 
 // startStack starts the colors before Redis: so they were not ready once, and what counts that has counted.
 func startStack(t *testing.T, rules string) *stack {
 	t.Helper()
-	s := &stack{}
+	s := &stack{dashboards: load(t)}
 	t.Cleanup(func() { // the first to be registered is the last to speak
 		if s.failure != "" {
 			t.Log(s.failure)
@@ -155,7 +157,7 @@ func (s *stack) misbehave(t *testing.T) {
 // traffic is a running `baton soak`.
 type traffic struct{ *harness.Process }
 
-// soak of 120 clients through the front door, to the active color or by its prefix to another; more flags go to it.
+// soak of some clients through the front door, to the active color or by its prefix to another; more flags go to it.
 func (s *stack) soak(t *testing.T, prefix string, flags ...string) *traffic {
 	t.Helper()
 	target := s.front + prefix
@@ -163,7 +165,7 @@ func (s *stack) soak(t *testing.T, prefix string, flags ...string) *traffic {
 		target = map[string]string{"": s.blue.Addr, "/green": s.green.Addr}[prefix]
 	}
 	args := []string{
-		"soak", "--url", "ws://" + target + "/ws/chat/", "--clients", "120", "--rate", "1",
+		"soak", "--url", "ws://" + target + "/ws/chat/", "--clients", strconv.Itoa(soakers), "--rate", "1",
 		"--duration", loadFor.String(), "--json", "--quiet",
 	}
 	return &traffic{harness.Run(t, harness.Command{Path: harness.Binary(t), Env: os.Environ(), Args: append(args, flags...)})}
