@@ -16,6 +16,7 @@ import (
 	"baton/handlers"
 	"baton/handlers/transport"
 	"baton/middleware/admission"
+	"baton/middleware/bearer"
 	"baton/middleware/metrics"
 	"baton/middleware/session"
 	"baton/middleware/token"
@@ -112,6 +113,7 @@ func (a *App) newFiber() *fiber.App {
 	app.Server().KeepHijackedConns = true
 	routes.Register(app, routes.Deps{
 		Log: a.log, Metrics: a.metrics, Tracing: a.tracing, Identity: a.id, Store: a.store, Slots: a.slots,
+		Bearer: bearer.Config(a.cfg.JWT),
 		Sessions: session.Config{
 			Store: a.tracing.Claims(a.store), IDFormat: a.cfg.SessionIDFormat,
 			Tokens: token.New(a.cfg.SessionKeys, a.cfg.SessionTokenTTL), Instance: a.id.Instance, Log: a.log,

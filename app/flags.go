@@ -5,7 +5,18 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
+	"os"
 )
+
+// authorization is what smoke and soak show a server that asks for a JSON Web
+// Token: that of BATON_TOKEN, which a command line would show to everybody.
+func authorization() http.Header {
+	if token := os.Getenv("BATON_TOKEN"); token != "" {
+		return http.Header{"Authorization": {"Bearer " + token}}
+	}
+	return nil
+}
 
 // parseFlags parses a command's arguments, of which only flags are taken. Help
 // that was asked for is a result, on std.out; any mistake goes to std.err. When

@@ -31,6 +31,8 @@ drains or another visit resumes the session), and closes it.
 --json prints {"session_id","count","color","instance","resumed"}, one line,
 count being the one after the messages; with --hold it is printed before.
 
+Where the server asks for a JSON Web Token: BATON_TOKEN holds it.
+
 flags:
 `
 
@@ -57,10 +59,10 @@ func runSmoke(ctx context.Context, args []string, std streams) int {
 		if *expect != "" || *hold != 0 {
 			return usageError(std, "smoke", "--expect-count and --hold need --session")
 		}
-		result, err := smoke.Check(ctx, *url, *color, *timeout)
+		result, err := smoke.Check(ctx, *url, *color, authorization(), *timeout)
 		return smokeEnd(std, result, err, report)
 	}
-	visit := smoke.Visit{URL: *url, Session: *session, Messages: *messages, ExpectColor: *color, Hold: *hold, Told: report}
+	visit := smoke.Visit{URL: *url, Header: authorization(), Session: *session, Messages: *messages, ExpectColor: *color, Hold: *hold, Told: report}
 	if *session == "new" {
 		visit.Session = ""
 	}

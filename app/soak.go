@@ -20,7 +20,8 @@ fresh connection to every session has to find the count that was sent.
 
 Clients speak baton.v1; with --plain 0.5 every second one is a plain client,
 of which no acknowledged count may be lost. Ctrl-C ends the sending early; the
-checks are still made.
+checks are still made. Where the server asks for a JSON Web Token: BATON_TOKEN
+holds it.
 
 Exit code 0: nothing lost, duplicated or reordered, something acknowledged,
 every session checked. 1: not so.
@@ -53,6 +54,7 @@ func runSoak(ctx context.Context, args []string, std streams) int {
 	if cfg.Clients < 1 || cfg.Rate < 0 || cfg.ConnectRate <= 0 || cfg.Plain < 0 || cfg.Plain > 1 {
 		return usageError(std, "soak", "--clients and --connect-rate are positive, --rate is not negative, --plain is between 0 and 1")
 	}
+	cfg.Header = authorization()
 	cfg.URLs = strings.Split(*urls, ",")
 	if !*quiet {
 		cfg.Progress = std.err

@@ -44,6 +44,8 @@ type Config struct {
 	LogLevel  slog.Level
 	LogFormat string // "json" or "text"
 
+	JWT JWT
+
 	Tracing Tracing
 }
 
@@ -98,6 +100,9 @@ func FromEnv(get func(string) string) (Config, error) {
 		if err := v.parse(&c, value); err != nil {
 			problems = append(problems, fmt.Sprintf("%s=%q: %v", v.Name, v.shown(value), err))
 		}
+	}
+	if err := c.JWT.check(); err != nil && len(problems) == 0 {
+		problems = append(problems, err.Error())
 	}
 	if len(problems) > 0 {
 		return Config{}, &Error{problems}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"baton/middleware/redisurl"
 )
@@ -65,7 +66,9 @@ func level(dst *slog.Level, s string) error {
 const minKey = 32
 
 func keyList(dst *[]string, s string) error {
-	for _, key := range list(s) {
+	// A file has them a line each, as a person would write it: as one key, they
+	// would open nothing that each of them signed.
+	for key := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		if len(key) < minKey {
 			return fmt.Errorf("each key must have %d characters at least, such as openssl rand -hex 32 makes", minKey)
 		}

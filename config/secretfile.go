@@ -3,7 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -31,9 +33,18 @@ func (v variable) lookup(get func(string) string) (string, error) {
 	}
 	value, err := secretFile(path)
 	if err != nil {
-		return "", fmt.Errorf("%s%s=%q: %w", v.Name, fileSuffix, path, err)
+		return "", fmt.Errorf("%s%s=%q: %w", v.Name, fileSuffix, shownPath(path), err)
 	}
 	return value, nil
+}
+
+// shownPath is the path as an error may repeat it: what is none may be the
+// secret itself, given under the wrong name.
+func shownPath(path string) string {
+	if !filepath.IsAbs(path) {
+		return "***"
+	}
+	return path
 }
 
 func secretFile(path string) (string, error) {
@@ -43,7 +54,7 @@ func secretFile(path string) (string, error) {
 	}
 	var content []byte
 	if err == nil {
-		content, err = os.ReadFile(path)
+		content, err = readAtMost(path, maxSecretBytes)
 	}
 	var pathErr *os.PathError
 	if errors.As(err, &pathErr) {
@@ -57,4 +68,14 @@ func secretFile(path string) (string, error) {
 		return "", errors.New("is empty: it must hold the value")
 	}
 	return value, nil
+}
+
+// readAtMost stops where a file that has no size, as those of /proc, would not.
+func readAtMost(path string, most int64) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // G304: the operator's own path
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(io.LimitReader(file, most))
 }

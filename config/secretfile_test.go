@@ -55,3 +55,20 @@ func TestASecretsFileThatCannotBeUsedIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestAKeyALineIsAListOfKeys(t *testing.T) {
+	a, b := strings.Repeat("a", minKey), strings.Repeat("b", minKey)
+	c, err := FromEnv(env("SESSION_KEYS_FILE", writeSecret(t, a+"\n"+b+",\r\n")))
+	if err != nil || len(c.SessionKeys) != 2 || c.SessionKeys[0] != a || c.SessionKeys[1] != b {
+		t.Errorf("got %q, %v", c.SessionKeys, err)
+	}
+}
+
+func TestASecretInPlaceOfAPathIsNotRepeated(t *testing.T) {
+	for _, name := range []string{"REDIS_URL_FILE", "SESSION_KEYS_FILE"} {
+		_, err := FromEnv(env(name, "redis://:hunter2@h:6379/0"))
+		if err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v", err)
+		}
+	}
+}

@@ -50,9 +50,12 @@ func variables() []variable {
 	redis := def("REDIS_URL", "", "`redis://`, `rediss://` or `unix://`, `redis+sentinel://` or `redis+cluster://`; empty: the embedded store, in process and gone at exit",
 		func(c *Config, s string) error { return redisURL(&c.RedisURL, s) })
 	redis.secret = true
-	keys := def("SESSION_KEYS", "", "signs session ids: keys of 32 characters at least, comma-separated; the first signs, all are taken; empty: off",
+	keys := def("SESSION_KEYS", "", "signs session ids: keys of 32 characters at least, comma-separated or a line each; the first signs, all are taken; empty: off",
 		func(c *Config, s string) error { return keyList(&c.SessionKeys, s) })
 	keys.secret, keys.hidden = true, true
+	jwtKey := def("JWT_KEYS", "", "asks every handshake for a JSON Web Token: the issuer's public keys, a JWK Set or PEM; empty: off",
+		func(c *Config, s string) error { return jwtKeys(&c.JWT.Keys, s) })
+	jwtKey.secret, jwtKey.hidden = true, true
 	collector := def("OTEL_EXPORTER_OTLP_ENDPOINT", "", "`http://` or `https://` of a collector that takes OTLP over HTTP; empty: no tracing",
 		func(c *Config, s string) error { return collectorURL(&c.Tracing.Endpoint, s) })
 	collector.secret = true
@@ -68,6 +71,11 @@ func variables() []variable {
 		def("SESSION_ID_FORMAT", "uuid", "`uuid`, or `token` for any `[A-Za-z0-9_-]{1,64}`", func(c *Config, s string) error { return oneOf(&c.SessionIDFormat, s, "uuid", "token") }),
 		keys,
 		def("SESSION_TOKEN_TTL", "168h", "how long a signed session id may be presented; every connect renews it", func(c *Config, s string) error { return duration(&c.SessionTokenTTL, s) }),
+		jwtKey,
+		def("JWT_ALGORITHMS", "RS256,ES256,EdDSA", "how a token may be signed; shared secrets need HS256, HS384 or HS512 here", func(c *Config, s string) error { return jwtAlgorithms(&c.JWT.Algorithms, s) }),
+		def("JWT_ISSUER", "", "the `iss` of every token; needed with `JWT_KEYS`", func(c *Config, s string) error { c.JWT.Issuer = s; return nil }),
+		def("JWT_AUDIENCE", "", "in the `aud` of every token; needed with `JWT_KEYS`", func(c *Config, s string) error { c.JWT.Audience = s; return nil }),
+		def("JWT_SESSION_CLAIM", "", "the claim with the one session that the token opens (`*`: any); empty: each token opens any", func(c *Config, s string) error { c.JWT.SessionClaim = s; return nil }),
 		def("HEARTBEAT_INTERVAL", "30s", "time between heartbeats to every connection", func(c *Config, s string) error { return duration(&c.HeartbeatInterval, s) }),
 		def("IDLE_TIMEOUT", "90s", "silence after which a connection that answers no ping is closed 4000", func(c *Config, s string) error { return duration(&c.IdleTimeout, s) }),
 		def("MAX_CONNECTIONS", "7000", "connections per process; 0: no limit", func(c *Config, s string) error { return integer(&c.MaxConnections, s, 0, maxCount) }),

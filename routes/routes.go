@@ -12,6 +12,7 @@ import (
 	"baton/handlers/console"
 	"baton/middleware/accesslog"
 	"baton/middleware/admission"
+	"baton/middleware/bearer"
 	"baton/middleware/metrics"
 	"baton/middleware/recovery"
 	"baton/middleware/refusal"
@@ -27,6 +28,7 @@ type Deps struct {
 	Tracing        *tracing.Tracing
 	Identity       handlers.Identity
 	Store          *session.Store
+	Bearer         bearer.Config
 	Sessions       session.Config
 	Slots          *admission.Slots
 	Chat           *handlers.Chat
@@ -57,6 +59,7 @@ func Register(app *fiber.App, d Deps) {
 		admission.Rate(d.ConnectRate),
 		admission.Origin(d.AllowedOrigins),
 		admission.Open(d.Draining),
+		bearer.New(d.Bearer), // before a slot is taken: a stranger takes nobody's
 		d.Slots.Capacity(),
 		session.New(d.Sessions),
 		d.Chat.Handler(),

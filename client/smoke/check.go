@@ -3,6 +3,7 @@ package smoke
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"regexp"
 	"time"
 
@@ -16,16 +17,17 @@ const uuidV4 = `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 
 // Check runs one whole session against the server: a plain client opens it,
 // sends three messages and closes; a baton.v1 client resumes it, and the
-// fourth message has to count 4. An empty color takes any.
-func Check(ctx context.Context, url, color string, timeout time.Duration) (Result, error) {
+// fourth message has to count 4. An empty color takes any; header is added to
+// each handshake.
+func Check(ctx context.Context, url, color string, header http.Header, timeout time.Duration) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	session, err := open(ctx, url, timeout)
+	session, err := open(ctx, url, header, timeout)
 	if err != nil {
 		return Result{SessionID: session}, fmt.Errorf("plain client: %w", err)
 	}
 	count := uint64(before)
-	result, err := Visit{URL: url, Session: session, Messages: 1, ExpectCount: &count, ExpectColor: color}.Run(ctx, timeout)
+	result, err := Visit{URL: url, Header: header, Session: session, Messages: 1, ExpectCount: &count, ExpectColor: color}.Run(ctx, timeout)
 	if err != nil {
 		return result, fmt.Errorf("resume: %w", err)
 	}
@@ -36,8 +38,8 @@ func Check(ctx context.Context, url, color string, timeout time.Duration) (Resul
 }
 
 // open is the part of a plain client, which lets the server name the session.
-func open(ctx context.Context, url string, timeout time.Duration) (session string, err error) {
-	dialer := &wire.Dialer{HandshakeTimeout: timeout}
+func open(ctx context.Context, url string, header http.Header, timeout time.Duration) (session string, err error) {
+	dialer := &wire.Dialer{Header: header, HandshakeTimeout: timeout}
 	conn, err := dialer.Plain(ctx, url, "")
 	if err != nil {
 		return "", fmt.Errorf("open %s: %w", url, err)

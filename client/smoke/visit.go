@@ -20,6 +20,7 @@ const (
 // with it.
 type Visit struct {
 	URL      string
+	Header   http.Header // added to the handshake
 	Session  string // empty: let the server name one
 	Messages int    // to send, one after the other
 
@@ -45,7 +46,7 @@ type Result struct {
 func (v Visit) Run(ctx context.Context, timeout time.Duration) (Result, error) {
 	busy, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	dialer := &wire.Dialer{HandshakeTimeout: timeout}
+	dialer := &wire.Dialer{Header: v.Header, HandshakeTimeout: timeout}
 	conn, hello, err := v.open(busy, dialer)
 	if err != nil {
 		return Result{}, fmt.Errorf("open %s: %w", v.URL, err)

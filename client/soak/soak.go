@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -25,7 +26,8 @@ const (
 
 // Config says what to run.
 type Config struct {
-	URLs    []string // each connection goes to one of them, at random
+	URLs    []string    // each connection goes to one of them, at random
+	Header  http.Header // added to each handshake
 	Clients int
 	Plain   float64       // share of the clients that are plain ones, 0 to 1
 	Rate    float64       // messages per second and client
@@ -60,7 +62,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		return Report{}, err
 	}
 	s := &soak{cfg: cfg, route: route, tally: newTally()}
-	s.dialer = &wire.Dialer{NetDial: route.dial}
+	s.dialer = &wire.Dialer{Header: cfg.Header, NetDial: route.dial}
 	for i := range cfg.Clients {
 		s.participants = append(s.participants, s.participant(i))
 	}

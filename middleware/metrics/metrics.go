@@ -108,7 +108,8 @@ func reasons() []string {
 		ReasonCommitTimeout, ReasonSlow, ReasonIdle, ReasonPanic,
 	}
 	for _, r := range []refusal.Refusal{
-		refusal.SessionIDInvalid(), refusal.AttemptInvalid(), refusal.HandshakeInvalid(), refusal.OriginNotAllowed(), refusal.SessionTokenInvalid(), refusal.SessionTokenExpired(), refusal.StaleAttempt(),
+		refusal.SessionIDInvalid(), refusal.AttemptInvalid(), refusal.HandshakeInvalid(), refusal.OriginNotAllowed(), refusal.SessionTokenInvalid(), refusal.SessionTokenExpired(),
+		refusal.JWTMissing(), refusal.JWTInvalid(), refusal.JWTExpired(), refusal.SessionForbidden(), refusal.StaleAttempt(),
 		refusal.UpgradeRequired(), refusal.RateLimited(), refusal.TooManyConnections(), refusal.AtCapacity(), refusal.Draining(), refusal.StoreUnavailable(),
 	} {
 		list = append(list, r.Code)

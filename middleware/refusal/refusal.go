@@ -47,6 +47,26 @@ func SessionTokenExpired() Refusal {
 	return Refusal{fiber.StatusUnauthorized, "session_token_expired", "this session_id was given too long ago; leave it out for a new session", 0}
 }
 
+// JWTMissing refuses a handshake without a token, where one is asked for.
+func JWTMissing() Refusal {
+	return Refusal{fiber.StatusUnauthorized, "jwt_missing", "this server asks for a token: Authorization: Bearer …, or the subprotocol baton.jwt.…", 0}
+}
+
+// JWTInvalid refuses a token that was not made by the issuer, or not for this server.
+func JWTInvalid() Refusal {
+	return Refusal{fiber.StatusUnauthorized, "jwt_invalid", "the token is not one of this server's issuer and for this server", 0}
+}
+
+// JWTExpired refuses a token that was valid once.
+func JWTExpired() Refusal {
+	return Refusal{fiber.StatusUnauthorized, "jwt_expired", "the token has expired; get a new one", 0}
+}
+
+// SessionForbidden refuses a session that is not the token's own.
+func SessionForbidden() Refusal {
+	return Refusal{fiber.StatusForbidden, "session_forbidden", "the token opens another session; present that one's session_id, or none", 0}
+}
+
 // OriginNotAllowed refuses a browser on a page of another origin.
 func OriginNotAllowed() Refusal {
 	return Refusal{fiber.StatusForbidden, "origin_not_allowed", "this origin may not open sessions here; the server's ALLOWED_ORIGINS lists those that may", 0}

@@ -67,13 +67,25 @@ func network(address netip.Addr) netip.Addr {
 func client(peer netip.Addr, forwarded []string, trusted []netip.Prefix) netip.Addr {
 	hops := strings.Split(strings.Join(forwarded, ","), ",")
 	for i := len(hops) - 1; i >= 0 && len(hops)-i <= maxHops && isTrusted(peer, trusted); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		hop, err := parseHop(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
 		}
-		peer = hop.Unmap()
+		peer = hop
 	}
 	return peer
+}
+
+// parseHop reads an address, also with the port that some proxies add. A zone is
+// dropped: it is any text, of any length, and means something on one machine only.
+func parseHop(text string) (netip.Addr, error) {
+	hop, err := netip.ParseAddr(text)
+	if err != nil {
+		var withPort netip.AddrPort
+		withPort, err = netip.ParseAddrPort(text)
+		hop = withPort.Addr()
+	}
+	return hop.Unmap().WithZone(""), err
 }
 
 func isTrusted(a netip.Addr, trusted []netip.Prefix) bool {

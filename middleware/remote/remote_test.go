@@ -21,6 +21,9 @@ func TestXForwardedForIsReadFromItsEndAsFarAsProxiesAreTrusted(t *testing.T) {
 		"all trusted":                {"10.0.0.1", []string{"10.0.0.2"}, "10.0.0.2"},
 		"nonsense":                   {"10.0.0.1", []string{"1.2.3.4, <script>"}, "10.0.0.1"},
 		"IPv6":                       {"10.0.0.1", []string{"2001:db8::1"}, "2001:db8::1"},
+		"with a port":                {"10.0.0.1", []string{"203.0.113.9:4711"}, "203.0.113.9"},
+		"IPv6 with a port":           {"10.0.0.1", []string{"[2001:db8::1]:4711"}, "2001:db8::1"},
+		"a zone is any text":         {"10.0.0.1", []string{"fe80::1%\x1b[31m level=ERROR"}, "fe80::1"},
 		"mapped":                     {"10.0.0.1", []string{"::ffff:203.0.113.9"}, "203.0.113.9"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"baton/middleware/bearer"
 	"baton/middleware/refusal"
 	"baton/middleware/token"
 )
@@ -56,9 +57,16 @@ func New(config Config) fiber.Handler {
 				return refusal.Send(c, tokenRefusal(err))
 			}
 		}
+		bound := bearer.Session(c)
+		if given == "" {
+			given = bound
+		}
 		id, ok := parseID(given, config.IDFormat)
 		if !ok {
 			return refusal.Send(c, idRefusal(config.IDFormat))
+		}
+		if !opens(bound, id, config.IDFormat) {
+			return refusal.Send(c, refusal.SessionForbidden())
 		}
 		attempt, ok := parseAttempt(c)
 		if !ok {
@@ -82,6 +90,12 @@ func New(config Config) fiber.Handler {
 	}
 }
 
+// opens tells whether a token that is bound to a session ("": to none) opens id.
+func opens(bound, id, format string) bool {
+	own, ok := parseID(bound, format)
+	return bound == "" || ok && own == id
+}
+
 // From is the session that the look-up claimed for this request.
 func From(c *fiber.Ctx) *Session {
 	s, _ := c.Locals(localsKey{}).(*Session)
@@ -92,8 +106,9 @@ func From(c *fiber.Ctx) *Session {
 // to take it over.
 const shortID = 8
 
-// ShortID is the part of a session id that may be logged.
-func ShortID(id string) string { return id[:min(len(id), shortID)] }
+// ShortID is the part of a session id that may be logged: never more than half
+// of it, since the token format has short ones.
+func ShortID(id string) string { return id[:min(len(id)/2, shortID)] }
 
 func tokenRefusal(err error) refusal.Refusal {
 	if errors.Is(err, token.ErrExpired) {

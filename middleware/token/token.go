@@ -23,6 +23,10 @@ var (
 	ErrExpired = errors.New("the session token has expired")
 )
 
+// maxLength is that of the longest token there is: an id of 64, an expiry, a MAC.
+// Anything longer is not worth a MAC over it.
+const maxLength = 128
+
 // Signer makes and opens tokens `<id>.<expiry>.<mac>`: the expiry in Unix
 // seconds, base 36; the MAC HMAC-SHA-256 over both, base64url. A nil Signer
 // leaves ids as they are. It is safe for concurrent use.
@@ -76,7 +80,7 @@ func (s *Signer) Renew(id, token string, now time.Time) string {
 // open tells also which key signed.
 func (s *Signer) open(token string) (id string, expires time.Time, key int, err error) {
 	cut := strings.LastIndexByte(token, '.')
-	if cut < 0 {
+	if cut < 0 || len(token) > maxLength {
 		return "", expires, 0, ErrInvalid
 	}
 	signed := token[:cut]

@@ -44,7 +44,7 @@ compose_ensure_secrets() {
     (umask 077 && cp "$ROOT/.env.example" "$ENV_FILE" && chmod 600 "$ENV_FILE") || return 1
     say "$ENV_FILE was made from .env.example"
   fi
-  for name in REDIS_PASSWORD GRAFANA_ADMIN_PASSWORD; do
+  for name in REDIS_PASSWORD REDIS_APP_PASSWORD GRAFANA_ADMIN_PASSWORD; do
     if [[ -z "$(env_value "$name" "")" ]]; then
       set_env_line "$ENV_FILE" "$name" "$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')" || return 1
       say "$name was made and stands in $ENV_FILE"
@@ -69,8 +69,8 @@ compose_ensure_images() {
 
 # Every profile, also those that stand beside the stack: nothing is left.
 driver_down() {
-  # compose.yml asks for the password whatever is done; to end the stack none is needed.
-  REDIS_PASSWORD="$(env_value REDIS_PASSWORD none)" compose --profile redis-exporter --profile alerting down --remove-orphans >&2
+  # compose.yml asks for the passwords whatever is done; to end the stack none is needed.
+  REDIS_PASSWORD="$(env_value REDIS_PASSWORD none)" REDIS_APP_PASSWORD="$(env_value REDIS_APP_PASSWORD none)" compose --profile redis-exporter --profile alerting down --remove-orphans >&2
 }
 
 driver_follow_logs() { compose logs --follow --tail 20; }

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"mime"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/gofiber/fiber/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -58,7 +61,7 @@ func TestOpenAPIHoldsForARunningServer(t *testing.T) {
 	doc := open(t, "../../docs/openapi.yaml", jsonschema.Draft2020)
 	t.Run("answers", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *document){
-			"operation": operation, "console": console, "handshakes": handshakes, "limits": limits, "no store": noStore, "draining": draining,
+			"operation": operation, "console": console, "handshakes": handshakes, "limits": limits, "tokens": tokens, "no store": noStore, "draining": draining,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -224,6 +227,7 @@ func limits(t *testing.T, doc *document) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	answered(t, doc, "/ws/chat/", 101, given)
 	answered(t, doc, "/ws/chat/", 401, signed.Refused(harness.Handshake{Session: given.Header.Get("X-Session-Id")}))
 
 	crowded := harness.Start(t, harness.Env{"MAX_CONNECTIONS_PER_ADDRESS": "1", "TRUSTED_PROXIES": "none"})
@@ -239,6 +243,33 @@ func limits(t *testing.T, doc *document) {
 		answered(t, doc, "/ws/chat/", 429, answer)
 		return true
 	})
+}
+
+func tokens(t *testing.T, doc *document) {
+	secret := []byte(strings.Repeat("s", 32))
+	s := harness.Start(t, harness.Env{
+		"JWT_KEYS":       `{"keys":[{"kty":"oct","k":"` + base64.RawURLEncoding.EncodeToString(secret) + `"}]}`,
+		"JWT_ALGORITHMS": "HS256", "JWT_ISSUER": "i", "JWT_AUDIENCE": "a", "JWT_SESSION_CLAIM": "sid",
+	})
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: secret}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, expires := range []time.Duration{time.Hour, -time.Hour} {
+		claims := map[string]any{"iss": "i", "aud": "a", "sid": session, "exp": time.Now().Add(expires).Unix()}
+		token, err := jwt.Signed(signer).Claims(claims).Serialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		status := 401
+		if expires > 0 {
+			status = 403
+		}
+		shown := []string{"Authorization: Bearer " + token}
+		answered(t, doc, "/ws/chat/", status, s.Refused(harness.Handshake{Session: "7c9e6679-7425-40de-944b-e07fc1f90ae7", Header: shown}))
+	}
+	answered(t, doc, "/ws/chat/", 401, s.Refused(harness.Handshake{}))
+	answered(t, doc, "/ws/chat/", 401, s.Refused(harness.Handshake{Header: []string{"Authorization: Bearer x"}}))
 }
 
 func noStore(t *testing.T, doc *document) {

@@ -51,9 +51,9 @@ func TestNoDefaultPassword(t *testing.T) {
 	if exec.Command("docker", "compose", "version").Run() == nil {
 		command = []string{"docker", "compose"}
 	}
-	for _, missing := range []string{"REDIS_PASSWORD", "GRAFANA_ADMIN_PASSWORD"} {
+	for _, missing := range []string{"REDIS_PASSWORD", "REDIS_APP_PASSWORD", "GRAFANA_ADMIN_PASSWORD"} {
 		env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
-		for _, name := range []string{"REDIS_PASSWORD", "GRAFANA_ADMIN_PASSWORD"} {
+		for _, name := range []string{"REDIS_PASSWORD", "REDIS_APP_PASSWORD", "GRAFANA_ADMIN_PASSWORD"} {
 			if name != missing {
 				env = append(env, name+"=x")
 			}
