@@ -23,7 +23,7 @@ func start(t *testing.T, server *fake.Server) *fake.Server {
 
 func TestCheck(t *testing.T) {
 	server := start(t, &fake.Server{Color: "green", Heartbeats: true})
-	result, err := Check(t.Context(), server.URL, "green", patience)
+	result, err := Check(t.Context(), server.URL, "green", nil, patience)
 	if err != nil || result.Count != 4 || result.Color != "green" || !result.Resumed {
 		t.Errorf("%v: %+v", err, result)
 	}
@@ -70,7 +70,7 @@ func TestCheckFails(t *testing.T) {
 				timeout = 200 * time.Millisecond
 				t.Cleanup(func() { close(late) })
 			}
-			_, err := Check(t.Context(), server.URL, test.color, timeout)
+			_, err := Check(t.Context(), server.URL, test.color, nil, timeout)
 			if err == nil || !strings.Contains(err.Error(), test.why) {
 				t.Errorf("%v, want %q", err, test.why)
 			}
