@@ -21,8 +21,8 @@ const (
 type Visit struct {
 	URL      string
 	Header   http.Header // added to the handshake
-	Session  string // empty: let the server name one
-	Messages int    // to send, one after the other
+	Session  string      // empty: let the server name one
+	Messages int         // to send, one after the other
 
 	ExpectCount *uint64 // at open, before the first message
 	ExpectColor string
