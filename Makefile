@@ -4,7 +4,7 @@
 BIN     := bin/baton
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+LDFLAGS := -s -w -X baton/app/baton.version=$(VERSION) -X baton/app/baton.commit=$(COMMIT)
 TOOL    := go tool -modfile=.ci/tools/go.mod
 GOTEST  := go run ./.ci/gotest/main.go
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
@@ -62,7 +62,7 @@ fuzz: ## Fuzz every fuzz target for FUZZTIME (60s)
 e2e: ## Run every test, the slow ones too: real Redis, Traefik, browser, Docker
 	@$(GOTEST) -p 1 -timeout 40m ./...
 	@echo "==> the wire again: the portable connection core, the server built with -race"
-	@BATON_TAGS=goroutines $(if $(RACE),BATON_RACE=1) $(GOTEST) -short -tags goroutines -timeout 10m ./tests/wire/... ./app
+	@BATON_TAGS=goroutines $(if $(RACE),BATON_RACE=1) $(GOTEST) -short -tags goroutines -timeout 10m ./tests/wire/... ./app/...
 
 .PHONY: faults
 faults: ## Kill, pause and restart processes and Redis under load; nothing may be lost

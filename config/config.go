@@ -21,6 +21,7 @@ type Config struct {
 	Color string // "blue" or "green"
 
 	RedisURL        string // empty: the embedded store
+	ChannelLayer    string // "memory" or "redis"
 	SessionTTL      time.Duration
 	SessionIDFormat string   // "uuid" or "token"
 	SessionKeys     []string // sign session ids, the first one new ones; none: ids are not signed

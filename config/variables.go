@@ -67,6 +67,7 @@ func variables() []variable {
 		def("PORT", "8000", "TCP port to listen on; 0 picks a free one", func(c *Config, s string) error { return integer(&c.Port, s, 0, 65535) }),
 		def("COLOR", "blue", "`blue` or `green`", func(c *Config, s string) error { return oneOf(&c.Color, s, "blue", "green") }),
 		redis,
+		def("CHANNEL_LAYER", "memory", "`memory`: handlers send within the process; `redis`: to every process, through Redis pub/sub", func(c *Config, s string) error { return oneOf(&c.ChannelLayer, s, "memory", "redis") }),
 		def("SESSION_TTL", "1h", "a session's life after its last message or its disconnect", func(c *Config, s string) error { return duration(&c.SessionTTL, s) }),
 		def("SESSION_ID_FORMAT", "uuid", "`uuid`, or `token` for any `[A-Za-z0-9_-]{1,64}`", func(c *Config, s string) error { return oneOf(&c.SessionIDFormat, s, "uuid", "token") }),
 		keys,

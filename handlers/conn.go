@@ -52,6 +52,7 @@ type conn struct {
 	partAt    int64  // when a parting connection is cut
 	out       []byte // what the socket has not taken yet
 	parser    frame.Parser
+	inbox     *inbox // nil: the handler is told of nothing
 }
 
 func newConn(hub *Hub, socket transport.Socket, v *visitor, resumable bool) *conn {
@@ -60,12 +61,13 @@ func newConn(hub *Hub, socket transport.Socket, v *visitor, resumable bool) *con
 
 // Opened implements transport.Conn.
 func (c *conn) Opened() {
-	c.hub.join(c)
-	c.mu.Lock()
+	c.mu.Lock() // before anybody finds it: nothing may be sent before the session message
 	defer c.mu.Unlock()
+	c.hub.join(c)
 	if c.resumable {
 		c.send(c.hub.sessionMessage(c))
 	}
+	c.listen()
 	if c.hub.Draining() {
 		c.closeAfterReplies(frame.CloseGoingAway, reasonDraining)
 	}
@@ -116,8 +118,10 @@ func (c *conn) sendAlone() {
 
 func (c *conn) receive(event frame.Event, now int64) {
 	switch event.Kind {
+	case frame.Part:
+		c.gather(event.Payload)
 	case frame.Message:
-		c.receiveMessage(now)
+		c.receiveMessage(event.Payload, now)
 	case frame.Ping:
 		if c.phase < parting {
 			c.send(frame.AppendPong(nil, event.Payload))
@@ -136,7 +140,7 @@ func (c *conn) receive(event frame.Event, now int64) {
 	}
 }
 
-func (c *conn) receiveMessage(now int64) {
+func (c *conn) receiveMessage(last []byte, now int64) {
 	if c.phase != open {
 		return // after the close was decided nothing is counted
 	}
@@ -148,6 +152,9 @@ func (c *conn) receiveMessage(now int64) {
 		c.since = now
 	}
 	c.pending++
+	if c.hub.receiver != nil {
+		c.inbox.received(last)
+	}
 }
 
 // requestCommit queues the connection, unless a commit is on its way: then what
@@ -169,6 +176,7 @@ func (c *conn) queue() {
 // refused gives up on what is pending: the process is ending.
 func (c *conn) refused() {
 	c.busy, c.pending = false, 0
+	c.inbox.forget()
 	c.closeNow(frame.CloseTryAgain, reasonUnavailable)
 }
 
@@ -178,6 +186,7 @@ func (c *conn) Commit() (session.Commit, bool) {
 	defer c.mu.Unlock()
 	if c.fenced {
 		c.busy = false
+		c.concluded()
 		return session.Commit{}, false
 	}
 	if c.pending == 0 { // a refresh of the session's life
@@ -210,35 +219,37 @@ func (c *conn) Committed(err error) {
 	c.requestCommit()
 	c.resumeIfCaughtUp()
 	c.settle()
+	c.concluded()
 }
 
 // reply acknowledges the messages that were just stored.
 func (c *conn) reply(messages uint32) {
 	first := c.count + 1
 	c.count += uint64(messages)
+	c.counted(first, messages)
 	if messages == 0 || c.phase >= parting {
 		return
 	}
 	buffer := c.hub.borrow()
 	for n := first; n <= c.count; n++ {
-		*buffer = appendReply(*buffer, n)
+		*buffer = appendReply(*buffer, c.hub.handler, n)
 	}
 	c.send(*buffer)
 	c.hub.giveBack(buffer)
 	c.hub.metrics.Answered(int(messages), c.hub.since(c.flightAge))
 }
 
-// pauseIfBehind stops reading while Redis is slow: the peer's window is the
-// queue then.
+// pauseIfBehind stops reading while Redis, or the handler, is slow: the peer's
+// window is the queue then.
 func (c *conn) pauseIfBehind() {
-	if c.busy && c.pending >= maxPending && !c.paused {
+	if (c.busy && c.pending >= maxPending || c.inbox.full()) && !c.paused {
 		c.paused = true
 		c.socket.PauseReading()
 	}
 }
 
 func (c *conn) resumeIfCaughtUp() {
-	if c.paused && c.pending < maxPending {
+	if c.paused && c.pending < maxPending && !c.inbox.full() {
 		c.paused = false
 		c.heard = c.hub.now()
 		c.socket.ResumeReading()
@@ -249,6 +260,7 @@ func (c *conn) resumeIfCaughtUp() {
 func (c *conn) fence() {
 	c.fenced = true
 	c.pending = 0
+	c.inbox.forget()
 	if c.phase < parting {
 		c.hub.metrics.Fenced.Inc()
 		c.hub.log.Info("session resumed elsewhere", c.attrs()...)
@@ -259,6 +271,7 @@ func (c *conn) fence() {
 // unavailable gives up on messages that Redis did not take in time.
 func (c *conn) unavailable(err error) {
 	c.pending = 0
+	c.inbox.forget()
 	if c.phase < parting {
 		c.hub.metrics.Error(metrics.ReasonCommitTimeout)
 		c.hub.log.Error("commit failed", append(c.attrs(), "error", err.Error())...)

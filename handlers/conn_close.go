@@ -124,6 +124,7 @@ func (c *conn) end() {
 		c.busy = c.shard.committer.Add(c)
 	}
 	c.hub.leave(c)
+	c.concluded()
 }
 
 // Disconnected implements transport.Conn.

@@ -35,8 +35,16 @@ type Hub struct {
 	log     *slog.Logger
 	shards  []*shard
 	next    atomic.Uint64
-	buffers sync.Pool
+	buffers sync.Pool // of replies
+	lists   sync.Pool // of connections
 	began   time.Time
+
+	handler   Handler
+	receiver  Receiver // nil: it does not want to be told; so are the others
+	opener    Opener
+	closer    Closer
+	calls     *calls
+	directory *directory
 
 	draining   atomic.Bool
 	drainBegan atomic.Int64
@@ -55,8 +63,12 @@ type shard struct {
 // NewHub keeps connections in as many shards as there are committers, and
 // starts their heartbeat.
 func NewHub(config HubConfig, committers []*session.Committer, m *metrics.Metrics, log *slog.Logger) *Hub {
-	h := &Hub{config: config, metrics: m, log: log, began: time.Now(), stop: make(chan struct{})}
+	h := &Hub{
+		config: config, metrics: m, log: log, began: time.Now(), stop: make(chan struct{}),
+		handler: Counting{}, calls: newCalls(), directory: newDirectory(),
+	}
 	h.buffers.New = func() any { return new([]byte) }
+	h.lists.New = func() any { return new([]*conn) }
 	for _, committer := range committers {
 		h.shards = append(h.shards, &shard{committer: committer})
 	}
@@ -68,13 +80,21 @@ func NewHub(config HubConfig, committers []*session.Committer, m *metrics.Metric
 	return h
 }
 
+// Handle sets the process's handler, Counting without it, before the first connection.
+func (h *Hub) Handle(handler Handler) {
+	h.handler = handler
+	h.receiver, _ = handler.(Receiver)
+	h.opener, _ = handler.(Opener)
+	h.closer, _ = handler.(Closer)
+}
+
 // Live is how many connections there are.
 func (h *Hub) Live() int64 { return h.live.Load() }
 
 // Draining tells whether the process refuses new connections.
 func (h *Hub) Draining() bool { return h.draining.Load() }
 
-// join happens before the connection's first byte.
+// join happens before the connection's first byte, with its lock held.
 func (h *Hub) join(c *conn) {
 	h.live.Add(1)
 	s := h.shards[h.next.Add(1)%uint64(len(h.shards))]
@@ -100,6 +120,9 @@ func (h *Hub) leave(c *conn) {
 	s.conns[last] = nil
 	s.conns = s.conns[:last]
 	s.mu.Unlock()
+	if c.inbox != nil {
+		h.directory.exit(&c.inbox.peer)
+	}
 	c.visitor.slot.Release()
 	h.metrics.Closed(c.code)
 	h.log.Info("disconnected", append(c.attrs(), "code", int(c.code), "count", c.count)...)
@@ -108,20 +131,24 @@ func (h *Hub) leave(c *conn) {
 
 // each calls f for every connection, with the connection's lock held.
 func (h *Hub) each(f func(*conn)) {
+	list := h.lists.Get().(*[]*conn)
 	for _, s := range h.shards {
-		for _, c := range s.snapshot() {
+		*list = s.snapshot((*list)[:0])
+		for _, c := range *list {
 			c.mu.Lock()
 			f(c)
 			c.mu.Unlock()
 		}
+		clear(*list)
 	}
+	h.lists.Put(list)
 }
 
 // snapshot copies the list, so that no connection's lock is taken under the shard's.
-func (s *shard) snapshot() []*conn {
+func (s *shard) snapshot(into []*conn) []*conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]*conn(nil), s.conns...)
+	return append(into, s.conns...)
 }
 
 func (h *Hub) every(interval time.Duration, f func()) {
@@ -137,16 +164,13 @@ func (h *Hub) every(interval time.Duration, f func()) {
 	}
 }
 
-// heartbeat makes one frame, hands it to every connection, and has each idle
+// heartbeat is handed to every connection as any broadcast is, and has each idle
 // one look at its owner and refresh its session's life.
 func (h *Hub) heartbeat() {
 	began := time.Now()
-	beat := heartbeatFrame(began)
-	h.each(func(c *conn) {
-		c.send(beat)
-		c.refresh()
-	})
+	h.Deliver(heartbeat(began))
 	h.metrics.HeartbeatSent(time.Since(began))
+	h.each((*conn).refresh)
 }
 
 // refresh commits the count that is already stored: it keeps the session alive,

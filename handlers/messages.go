@@ -2,31 +2,27 @@ package handlers
 
 import (
 	"encoding/json"
-	"strconv"
 	"time"
 
+	"baton/handlers/channel"
 	"baton/handlers/frame"
 )
 
-// appendReply appends the frame of {"count":n}, encoded in place: it is what
-// every message costs.
-func appendReply(dst []byte, n uint64) []byte {
-	var digits [20]byte
-	number := strconv.AppendUint(digits[:0], n, 10)
-	dst = append(dst, 0x81, byte(len(`{"count":}`)+len(number)))
-	dst = append(dst, `{"count":`...)
-	dst = append(dst, number...)
-	return append(dst, '}')
+// appendReply appends the frame of the handler's reply, encoded in place: it is
+// what every message costs.
+func appendReply(dst []byte, handler Handler, n uint64) []byte {
+	at := len(dst)
+	return frame.EndText(handler.AppendReply(frame.BeginText(dst), n), at)
 }
 
 // timestamp is RFC 3339 in UTC with milliseconds.
 const timestamp = "2006-01-02T15:04:05.000Z07:00"
 
-func heartbeatFrame(now time.Time) []byte {
-	return textFrame(struct {
+func heartbeat(now time.Time) channel.Message {
+	return channel.Message{To: channel.All, Text: encoded(struct {
 		Type string `json:"type"`
 		TS   string `json:"ts"`
-	}{"heartbeat", now.UTC().Format(timestamp)})
+	}{"heartbeat", now.UTC().Format(timestamp)})}
 }
 
 func reconnectFrame(within time.Duration) []byte {
@@ -48,7 +44,9 @@ func (h *Hub) sessionMessage(c *conn) []byte {
 	}{"session", c.visitor.session.Shown, c.visitor.session.Count, c.visitor.session.Resumed, h.config.Color, h.config.Instance})
 }
 
-func textFrame(message any) []byte {
+func textFrame(message any) []byte { return frame.AppendText(nil, encoded(message)) }
+
+func encoded(message any) []byte {
 	payload, _ := json.Marshal(message) // strings, numbers and bools: it cannot fail
-	return frame.AppendText(nil, payload)
+	return payload
 }

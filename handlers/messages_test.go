@@ -24,7 +24,7 @@ func TestRateAllowsABurstOfASecondThenThePace(t *testing.T) {
 
 func TestReplyIsTheWireOfTheContract(t *testing.T) {
 	for n, want := range map[uint64]string{1: "\x81\x0b{\"count\":1}", 18446744073709551615: "\x81\x1e{\"count\":18446744073709551615}"} {
-		if got := string(appendReply(nil, n)); got != want {
+		if got := string(appendReply(nil, Counting{}, n)); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

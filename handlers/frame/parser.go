@@ -49,7 +49,8 @@ type Kind uint8
 // What Next can find.
 const (
 	NeedMore Kind = iota // the bytes are used up
-	Message              // one text message is complete and valid
+	Part                 // Event.Payload is a piece of a message that goes on; where Parts asks for it
+	Message              // one text message is complete and valid; Event.Payload is its last piece
 	Ping                 // Event.Payload is to be sent back
 	Pong
 	Close     // Event.Code and Event.Payload (the reason)
@@ -77,6 +78,7 @@ type Parser struct {
 	fin       bool
 	inFrame   bool
 	inMessage bool // a text message has begun and has not ended
+	Parts     bool // tell every piece of a message, for somebody who puts them together
 	text      utf8State
 }
 
@@ -218,18 +220,15 @@ func (p *Parser) payload(chunk []byte) (Event, bool) {
 	if !p.text.write(chunk) {
 		return violation(CloseInvalidData, "text is not UTF-8")
 	}
-	if p.remaining > 0 {
-		return Event{}, false
-	}
-	p.inFrame = false
-	if !p.fin {
-		return Event{}, false
+	p.inFrame = p.remaining > 0
+	if p.inFrame || !p.fin {
+		return Event{Kind: Part, Payload: chunk}, p.Parts && len(chunk) > 0
 	}
 	p.inMessage = false
 	if !p.text.complete() {
 		return violation(CloseInvalidData, "text is not UTF-8")
 	}
-	return Event{Kind: Message}, true
+	return Event{Kind: Message, Payload: chunk}, true
 }
 
 // controlPayload waits until a control frame is whole, copying only one that is split.

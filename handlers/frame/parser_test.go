@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,9 @@ func feed(data []byte, size, limit int) []Event {
 				break
 			}
 			e.Payload = bytes.Clone(e.Payload)
+			if e.Kind == Message {
+				e.Payload = nil // the last piece, however the reads cut it: see texts
+			}
 			events = append(events, e)
 			if e.Kind == Violation {
 				return events
@@ -107,6 +111,42 @@ func TestEventsDoNotDependOnHowReadsCutTheBytes(t *testing.T) {
 	}
 }
 
+// texts puts the pieces of messages together, as somebody does who asks for them.
+func texts(data []byte, size int) []string {
+	p := Parser{Parts: true}
+	var list []string
+	var text []byte
+	for len(data) > 0 {
+		piece := bytes.Clone(data[:min(size, len(data))])
+		data = data[len(piece):]
+		for {
+			var e Event
+			e, piece = p.Next(piece, testLimit)
+			if e.Kind == NeedMore {
+				break
+			}
+			switch e.Kind {
+			case Part:
+				text = append(text, e.Payload...)
+			case Message:
+				list, text = append(list, string(append(text, e.Payload...))), nil
+			case Violation:
+				return list
+			}
+		}
+	}
+	return list
+}
+
+func TestPiecesMakeTheMessage(t *testing.T) {
+	data := join(text("whole"), masked(0x01, []byte("a\xe2")), masked(0x89, []byte("p")), masked(0x00, nil), masked(0x80, []byte("\x82\xac")), text(""), masked(0x01, []byte("end")), masked(0x80, nil))
+	for size := 1; size <= len(data); size++ {
+		if got := texts(data, size); !slices.Equal(got, []string{"whole", "a€", "", "end"}) {
+			t.Errorf("reads of %d: %q", size, got)
+		}
+	}
+}
+
 func TestCloseCodes(t *testing.T) {
 	for code, want := range map[uint16]bool{
 		0: false, 999: false, 1000: true, 1003: true, 1004: false, 1005: false, 1006: false, 1007: true, 1011: true,
@@ -142,6 +182,9 @@ func FuzzParser(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
 		whole := feed(data, max(len(data), 1), testLimit)
 		assertEvents(t, feed(data, int(size)+1, testLimit), whole, int(size)+1)
+		if all := texts(data, len(data)+1); !slices.Equal(texts(data, int(size)+1), all) || len(all) != messages(whole) {
+			t.Errorf("texts of reads of %d are %q, of one read %q", int(size)+1, texts(data, int(size)+1), all)
+		}
 		if ours, theirs := messages(whole), reference(t, data); ours > theirs {
 			t.Errorf("counted %d messages, fasthttp/websocket reads %d", ours, theirs)
 		}

@@ -1,10 +1,32 @@
 package frame
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // AppendText appends an unfragmented, unmasked text frame.
 func AppendText(dst, payload []byte) []byte {
 	return append(appendHeader(dst, opText, len(payload)), payload...)
+}
+
+// BeginText and EndText frame what is appended between them as AppendText does,
+// without a copy of it: EndText is told where BeginText began. Nothing between
+// them is no frame.
+func BeginText(dst []byte) []byte { return append(dst, finBit|opText, 0) }
+
+// EndText is the end of what BeginText began at dst[at].
+func EndText(dst []byte, at int) []byte {
+	length := len(dst) - at - 2
+	switch {
+	case length == 0:
+		return dst[:at]
+	case length < length16:
+		dst[at+1] = byte(length)
+		return dst
+	default:
+		return slices.Replace(dst, at, at+2, appendHeader(nil, opText, length)...)
+	}
 }
 
 // AppendPing appends a ping frame without payload.

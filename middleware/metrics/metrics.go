@@ -44,6 +44,10 @@ type Metrics struct {
 	closes map[uint16]prometheus.Counter
 	other  prometheus.Counter
 
+	published  map[string]prometheus.Counter
+	heard      prometheus.Counter
+	subscribed prometheus.Gauge
+
 	messageDuration *Histogram
 	batchSize       *Histogram
 	commitDuration  *TracedHistogram
@@ -66,6 +70,8 @@ func New(build Build, active func() int64, draining func() bool, drained func() 
 		Fenced:          counter(registry, "websocket_fenced_total", "Connections closed because their session was resumed elsewhere."),
 		Startup:         gauge(registry, "app_startup_time_seconds", "Seconds from the process's start until it listened."),
 		Limit:           gauge(registry, "websocket_connections_max", "Connections that the process takes, MAX_CONNECTIONS; 0: no limit."),
+		heard:           counter(registry, "channel_heard_total", "Messages that came through the channel layer, this process's own too."),
+		subscribed:      gauge(registry, "channel_subscribed", "1 while the process hears what others send."),
 		messageDuration: NewHistogram("websocket_message_duration_seconds", "Time from a message's frame being read until its reply was written.", latencyBuckets()),
 		batchSize:       NewHistogram("session_commit_batch_size", "Commits that one pipeline to Redis carried.", batchBuckets()),
 		commitDuration:  NewTracedHistogram("session_commit_duration_seconds", "Time that one pipeline of commits took.", latencyBuckets()),
@@ -91,6 +97,12 @@ func (m *Metrics) registerLabelled() {
 	errs := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "websocket_errors_total", Help: "Refused handshakes and connections closed for a fault, by reason."}, []string{"reason"})
 	closes := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "websocket_closes_total", Help: "Connections ended, by close code; 1006: the connection dropped."}, []string{"code"})
 	m.registry.MustRegister(errs, closes)
+	published := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "channel_published_total", Help: "Messages given to the channel layer: sent, dropped because too much waited, failed because Redis did not take them."}, []string{"result"})
+	m.registry.MustRegister(published)
+	m.published = map[string]prometheus.Counter{}
+	for _, result := range []string{"sent", "dropped", "failed"} {
+		m.published[result] = published.WithLabelValues(result)
+	}
 	m.errors = map[string]prometheus.Counter{}
 	for _, reason := range reasons() {
 		m.errors[reason] = errs.WithLabelValues(reason)
@@ -152,6 +164,19 @@ func (m *Metrics) ExemplarBatch(took time.Duration, traceID string) {
 
 // HeartbeatSent observes one heartbeat's way to all connections.
 func (m *Metrics) HeartbeatSent(took time.Duration) { m.fanout.Observe(took.Seconds()) }
+
+// Published counts messages given to the channel layer by how they ended.
+func (m *Metrics) Published(result string, n int) {
+	if c := m.published[result]; c != nil {
+		c.Add(float64(n))
+	}
+}
+
+// Heard counts a message that came through the channel layer.
+func (m *Metrics) Heard() { m.heard.Inc() }
+
+// Subscribed tells whether the process hears what others send.
+func (m *Metrics) Subscribed(yes bool) { m.subscribed.Set(boolean(yes)) }
 
 // HTTP counts and times requests by route.
 func (m *Metrics) HTTP() fiber.Handler { return m.http.Middleware }

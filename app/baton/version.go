@@ -1,4 +1,4 @@
-package main
+package baton
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// Stamped by the linker: -ldflags "-X main.version=… -X main.commit=…".
+// Stamped by the linker: -ldflags "-X baton/app/baton.version=… -X baton/app/baton.commit=…".
 var (
 	version = "dev"
 	commit  = "none" //nolint:gochecknoglobals // the linker needs a variable

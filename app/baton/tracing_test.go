@@ -1,4 +1,4 @@
-package main
+package baton
 
 import (
 	"context"
@@ -79,7 +79,7 @@ func attributes(list []*commonpb.KeyValue) map[string]string {
 
 func startApp(t *testing.T, variables ...string) *App {
 	t.Helper()
-	app := New(testConfig(t, variables...), slog.New(slog.DiscardHandler), time.Now())
+	app := New(testConfig(t, variables...), slog.New(slog.DiscardHandler), time.Now(), Counts)
 	if err := app.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

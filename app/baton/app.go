@@ -1,4 +1,4 @@
-package main
+package baton
 
 import (
 	"crypto/rand"
@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/redis/go-redis/v9"
 
 	"baton/config"
 	"baton/handlers"
+	"baton/handlers/channel"
 	"baton/handlers/transport"
 	"baton/middleware/admission"
 	"baton/middleware/bearer"
@@ -48,7 +50,10 @@ type App struct {
 
 	embedded   *session.Embedded // nil with a Redis
 	store      *session.Store
+	db         redis.UniversalClient
 	committers []*session.Committer
+	newHandler NewHandler
+	channel    *channel.Redis // nil: within the process
 	core       transport.Core
 	hub        *handlers.Hub
 	fiber      *fiber.App
@@ -60,10 +65,10 @@ type App struct {
 }
 
 // New wires a process; nothing runs yet. began is when the process started.
-func New(cfg config.Config, log *slog.Logger, began time.Time) *App {
+func New(cfg config.Config, log *slog.Logger, began time.Time, handler NewHandler) *App {
 	id := handlers.Identity{Color: cfg.Color, Instance: instance(), Version: version, Commit: commit, StartedAt: began}
 	a := &App{
-		cfg: cfg, id: id, began: began, failed: make(chan error, 1),
+		cfg: cfg, id: id, began: began, newHandler: handler, failed: make(chan error, 1),
 		log:   log.With("color", cfg.Color, "instance", id.Instance),
 		slots: admission.NewSlots(cfg.MaxConnections, cfg.MaxPerAddress),
 	}
@@ -95,6 +100,16 @@ func (a *App) newHub() *handlers.Hub {
 		DrainSpread: a.cfg.DrainSpread, DrainTimeout: a.cfg.DrainTimeout,
 		MaxMessageBytes: a.cfg.MaxMessageBytes, MessageRate: a.cfg.MessageRate, Slots: a.slots,
 	}, a.committers, a.metrics, a.log)
+}
+
+// openChannel gives the handler its way to all connections.
+func (a *App) openChannel() {
+	if a.cfg.ChannelLayer == "redis" {
+		a.channel = channel.NewRedis(a.db, a.hub.Deliver, a.metrics, a.log)
+		a.hub.Handle(a.newHandler(a.channel.Channel()))
+		return
+	}
+	a.hub.Handle(a.newHandler(channel.NewMemory(a.hub.Deliver, a.metrics)))
 }
 
 func (a *App) newFiber() *fiber.App {

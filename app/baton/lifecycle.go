@@ -1,4 +1,4 @@
-package main
+package baton
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"baton/handlers/transport"
 	"baton/middleware/session"
@@ -37,6 +39,7 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	a.core = core
 	a.hub = a.newHub()
+	a.openChannel()
 	a.fiber = a.newFiber()
 	a.listener, err = transport.Listen(ctx, net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port)))
 	if err != nil {
@@ -64,6 +67,7 @@ func (a *App) openStore() error {
 	if err != nil {
 		return err
 	}
+	a.db = db
 	a.store = session.NewStore(db, session.StoreConfig{TTL: a.cfg.SessionTTL, CommitTimeout: a.cfg.CommitTimeout})
 	return nil
 }
@@ -112,7 +116,9 @@ func (a *App) stop() error {
 		errs = append(errs, fmt.Errorf("http shutdown: %w", err))
 	}
 	a.hub.Stop()
-	errs = append(errs, a.closeStore(remaining(ctx)))
+	errs = append(errs, a.settle(remaining(ctx)))
+	a.closeChannel(ctx)
+	errs = append(errs, a.closeStore())
 	a.tracing.Stop(remaining(ctx))
 	a.core.Close()
 	if a.embedded != nil {
@@ -122,9 +128,9 @@ func (a *App) stop() error {
 	return errors.Join(errs...)
 }
 
-// closeStore lets the last commits through and ends the connections to Redis,
-// which fails those that are still unanswered by then.
-func (a *App) closeStore(patience time.Duration) error {
+// settle lets the last commits through. It ends the connections to Redis where
+// that takes too long, which fails those that are still unanswered by then.
+func (a *App) settle(patience time.Duration) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -134,11 +140,31 @@ func (a *App) closeStore(patience time.Duration) error {
 	}()
 	select {
 	case <-done:
+		return nil
 	case <-time.After(patience):
+		err := a.closeStore()
+		<-done
+		return err
 	}
-	err := a.store.Close()
-	<-done
-	return err
+}
+
+// closeChannel lets the handler finish, and what it sent leave.
+func (a *App) closeChannel(drain context.Context) {
+	ctx, cancel := context.WithTimeout(context.Background(), remaining(drain))
+	defer cancel()
+	if n := a.hub.FinishCalls(ctx); n > 0 {
+		a.log.Warn("the handler was left at work: it has not returned in time", "connections", n)
+	}
+	if a.channel != nil {
+		a.channel.Close()
+	}
+}
+
+func (a *App) closeStore() error {
+	if err := a.store.Close(); !errors.Is(err, redis.ErrClosed) {
+		return err
+	}
+	return nil // by settle
 }
 
 // remaining is what is left of the drain's time.

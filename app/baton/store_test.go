@@ -1,4 +1,4 @@
-package main
+package baton
 
 import (
 	"bufio"
@@ -80,7 +80,7 @@ func TestLocalStackCommandsRefuse(t *testing.T) {
 		"store on a bad address":    {runStore, []string{"--listen", "256.0.0.1:1"}, exitFailure, "listen"},
 		"frontdoor without a file":  {runFrontdoor, nil, exitUsage, "--dynamic"},
 		"frontdoor, file is absent": {runFrontdoor, []string{"--dynamic", "/nowhere/baton.yml"}, exitFailure, "dynamic file"},
-		"frontdoor, bad address":    {runFrontdoor, []string{"--dynamic", "../docker/traefik/dynamic", "--listen", "256.0.0.1:1"}, exitFailure, "listen"},
+		"frontdoor, bad address":    {runFrontdoor, []string{"--dynamic", "../../docker/traefik/dynamic", "--listen", "256.0.0.1:1"}, exitFailure, "listen"},
 		"frontdoor, unknown flag":   {runFrontdoor, []string{"--nonsense"}, exitUsage, "nonsense"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestLocalStackCommandsRefuse(t *testing.T) {
 }
 
 func TestFrontdoorSaysWhereItListens(t *testing.T) {
-	address := strings.TrimPrefix(startCommand(t, runFrontdoor, "--dynamic", "../docker/traefik/dynamic", "--listen", "127.0.0.1:0"), "http://")
+	address := strings.TrimPrefix(startCommand(t, runFrontdoor, "--dynamic", "../../docker/traefik/dynamic", "--listen", "127.0.0.1:0"), "http://")
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)

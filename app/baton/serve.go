@@ -1,4 +1,4 @@
-package main
+package baton
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 // dotenvFile is read from the working directory, where there is one.
 const dotenvFile = ".env"
 
-func runServe(ctx context.Context, args []string, std streams) int {
+func runServe(ctx context.Context, args []string, std streams, handler NewHandler) int {
 	began := time.Now()
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.Usage = func() { serveUsage(flags.Output()) }
@@ -35,14 +35,14 @@ func runServe(ctx context.Context, args []string, std streams) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	return serve(ctx, cfg, std, signals, began)
+	return serve(ctx, cfg, std, signals, began, handler)
 }
 
 // serve runs until the first signal, drains, and gives up at the second.
-func serve(ctx context.Context, cfg config.Config, std streams, signals <-chan os.Signal, began time.Time) int {
+func serve(ctx context.Context, cfg config.Config, std streams, signals <-chan os.Signal, began time.Time, handler NewHandler) int {
 	log := newLogger(cfg, std.out)
 	redis.SetLogger(redisLog{log})
-	app := New(cfg, log, began)
+	app := New(cfg, log, began, handler)
 	if err := app.Start(ctx); err != nil {
 		app.log.Error("start failed", "error", err.Error())
 		_, _ = fmt.Fprintln(std.err, "baton:", err)

@@ -1,4 +1,4 @@
-package main
+package baton
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 // running starts a server for the commands to talk to.
 func running(t *testing.T) (app *App, stop func() error) {
 	t.Helper()
-	app = New(testConfig(t), slog.New(slog.DiscardHandler), time.Now())
+	app = New(testConfig(t), slog.New(slog.DiscardHandler), time.Now(), Counts)
 	if err := app.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func running(t *testing.T) (app *App, stop func() error) {
 func runCommand(t *testing.T, args ...string) (code int, out, err string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(args, streams{out: &stdout, err: &stderr})
+	code = run(args, streams{out: &stdout, err: &stderr}, Counts)
 	return code, stdout.String(), stderr.String()
 }
 

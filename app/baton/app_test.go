@@ -1,4 +1,4 @@
-package main
+package baton
 
 import (
 	"bytes"
@@ -75,7 +75,7 @@ func TestADrainAnswersWhatIsOwedClosesEverybodyAndLeavesNoGoroutine(t *testing.T
 		// The HTTP server's own sleepers, one for the process, one that wakes every 10 s.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
-	app := New(testConfig(t), slog.New(slog.DiscardHandler), time.Now())
+	app := New(testConfig(t), slog.New(slog.DiscardHandler), time.Now(), Counts)
 	if err := app.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestADrainAnswersWhatIsOwedClosesEverybodyAndLeavesNoGoroutine(t *testing.T
 }
 
 func TestADrainIsCutOffAtItsTimeout(t *testing.T) {
-	app := New(testConfig(t, "DRAIN_TIMEOUT", "200ms"), slog.New(slog.DiscardHandler), time.Now())
+	app := New(testConfig(t, "DRAIN_TIMEOUT", "200ms"), slog.New(slog.DiscardHandler), time.Now(), Counts)
 	if err := app.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestADrainIsCutOffAtItsTimeout(t *testing.T) {
 }
 
 func TestAHandshakeThatCannotBeAnsweredGivesItsSlotBack(t *testing.T) {
-	app := New(testConfig(t, "MAX_CONNECTIONS", "1"), slog.New(slog.DiscardHandler), time.Now())
+	app := New(testConfig(t, "MAX_CONNECTIONS", "1"), slog.New(slog.DiscardHandler), time.Now(), Counts)
 	if err := app.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestSignals(t *testing.T) {
 			out := &lockedBuffer{}
 			code := make(chan int, 1)
 			go func() {
-				code <- serve(context.Background(), testConfig(t, "DRAIN_SPREAD", "3s"), streams{out, out}, signals, time.Now())
+				code <- serve(context.Background(), testConfig(t, "DRAIN_SPREAD", "3s"), streams{out, out}, signals, time.Now(), Counts)
 			}()
 			waitFor(t, func() bool { return strings.Contains(out.String(), "listening") })
 			if len(tc.signals) > 1 { // somebody to wait for
