@@ -68,6 +68,11 @@ e2e: ## Run every test, the slow ones too: real Redis, Traefik, browser, Docker
 faults: ## Kill, pause and restart processes and Redis under load; nothing may be lost
 	@$(GOTEST) -p 1 -v -timeout 20m ./tests/faults/...
 
+.PHONY: hostile
+hostile: ## Clients that mean harm, alone and through the real Traefik; writes their table in docs/reliability.md
+	@RELIABILITY_PAGE=$(CURDIR)/docs/reliability.md $(GOTEST) -p 1 -v -timeout 15m ./tests/hostile
+	@RELIABILITY_PAGE=$(CURDIR)/docs/reliability.md $(GOTEST) -p 1 -v -timeout 5m -run Smuggl ./tests/switch
+
 .PHONY: bench
 bench: ## Cost of a message and a connection beside other servers; writes docs/performance.md
 	@BENCH_OUT=$(CURDIR)/tests/bench/results go test -run '^$$' -bench 'Messages|Idle|Start' -benchtime 1x -timeout 40m ./tests/bench
