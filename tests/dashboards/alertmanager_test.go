@@ -57,6 +57,7 @@ func TestAlertmanagerNotifies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Prometheus and Alertmanager")
 	}
+	t.Parallel()
 	box := &inbox{}
 	webhook := httptest.NewServer(box)
 	defer webhook.Close()

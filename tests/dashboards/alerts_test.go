@@ -46,11 +46,12 @@ func TestAlertsFire(t *testing.T) {
 	load.Kill()
 	s.fires(t, "BatonNoActiveConnections")
 	s.drainThatStays(t)
-	s.limitsReached(t)
+	s.fires(t, append(s.limitsReached(t), "BatonDrainOverTime")...)
+	s.blue.Kill()
+	s.prometheus.target(t, "app_blue")
 	s.green.Kill()
 	s.fires(t, "BatonColorDown", "BatonReplicaDown")
 	s.prometheus.target(t, "app_green")
-	s.prometheus.target(t, "app_blue")
 	s.traefik.Kill()
 	s.fires(t, "BatonDown", "TraefikDown")
 }
@@ -182,13 +183,10 @@ func (s *stack) drainThatStays(t *testing.T) {
 		s.blue.Dial(harness.Handshake{})
 	}
 	s.blue.Terminate()
-	s.fires(t, "BatonDrainOverTime")
-	s.blue.Kill()
-	s.prometheus.target(t, "app_blue")
 }
 
-// limitsReached: a Redis whose memory is full, and a process that may open hardly another file.
-func (s *stack) limitsReached(t *testing.T) {
+// limitsReached: a Redis whose memory is full, and a process that may open hardly another file. It returns what is to fire.
+func (s *stack) limitsReached(t *testing.T) []string {
 	t.Helper()
 	alerts := []string{"BatonFileDescriptorsLow"}
 	if !slices.Contains(s.missing, "redis") {
@@ -200,7 +198,7 @@ func (s *stack) limitsReached(t *testing.T) {
 	if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(s.green.Pid()), limit).CombinedOutput(); err != nil {
 		t.Fatalf("prlimit: %v %s", err, out)
 	}
-	s.fires(t, alerts...)
+	return alerts
 }
 
 // fires waits until every one of these alerts has fired, and has its sentence for who is woken.

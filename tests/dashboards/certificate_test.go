@@ -24,6 +24,7 @@ func TestCertificateExpiresSoon(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Traefik and Prometheus")
 	}
+	t.Parallel()
 	traefik, err := exec.LookPath("traefik")
 	if err != nil {
 		harness.Skip(t, "traefik is not installed")

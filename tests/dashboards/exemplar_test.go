@@ -15,6 +15,7 @@ func TestCommitsHaveExemplars(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Prometheus")
 	}
+	t.Parallel()
 	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer collector.Close()
 	server := harness.Start(t, harness.Env{"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL})

@@ -73,6 +73,7 @@ func TestTheFrontDoorsTraceGoesOnInTheColor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Traefik")
 	}
+	t.Parallel()
 	traefik, err := exec.LookPath("traefik")
 	if err != nil {
 		harness.Skip(t, "traefik is not installed")
@@ -80,7 +81,6 @@ func TestTheFrontDoorsTraceGoesOnInTheColor(t *testing.T) {
 	spans := &collector{spans: map[string][]*tracepb.Span{}}
 	endpoint := httptest.NewServer(spans)
 	defer endpoint.Close()
-	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
 	server := harness.Start(t, harness.Env{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint.URL, "OTEL_BSP_SCHEDULE_DELAY": "100"})
 	front := tracingFront(t, traefik, endpoint.URL, server.Addr)
 	peer, answer, err := harness.Handshake{}.Open(front)
@@ -118,7 +118,7 @@ func tracingFront(t *testing.T, traefik, collector, server string) string {
 	rewrite(t, "../../docker/traefik/dynamic.yml.tmpl", filepath.Join(dir, "dynamic", "baton.yml"),
 		"{{ACTIVE}}", "blue", "{{ADMIN_CIDRS}}", `"127.0.0.1/32"`,
 		"{{BLUE_SERVERS}}", `[{url: "http://`+server+`"}]`, "{{GREEN_SERVERS}}", "[]")
-	harness.Run(t, harness.Command{Path: traefik, Args: []string{"--configFile=" + filepath.Join(dir, "traefik.yml")}, Env: os.Environ()})
+	harness.Run(t, harness.Command{Path: traefik, Args: []string{"--configFile=" + filepath.Join(dir, "traefik.yml")}, Env: append(os.Environ(), "OTEL_BSP_SCHEDULE_DELAY=100")})
 	harness.Eventually(t, startWithin, "Traefik leads to the color", func() bool { return answers("http://" + front + "/readyz") })
 	return front
 }
