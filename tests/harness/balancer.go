@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -12,7 +11,7 @@ import (
 const backendWithin = time.Second
 
 // Balancer hands TCP connections to several servers in turn and passes over those that do not answer.
-// It stands for the load balancer, and for the network when that is cut.
+// It stands for the load balancer, and for the network when that is cut or has Weather.
 type Balancer struct {
 	Addr     string
 	backends []string
@@ -22,6 +21,7 @@ type Balancer struct {
 	mu       sync.Mutex
 	open     map[net.Conn]struct{}
 	closed   bool
+	network
 }
 
 // Balance starts a balancer that ends with the test.
@@ -35,6 +35,7 @@ func Balance(t testing.TB, backends ...string) *Balancer {
 	b.running.Go(b.accept)
 	t.Cleanup(func() {
 		listener.Close()
+		b.Set(Weather{})
 		b.mu.Lock()
 		b.closed = true
 		b.mu.Unlock()
@@ -80,8 +81,8 @@ func (b *Balancer) serve(client net.Conn) {
 	}
 	defer b.forget(client)
 	var back sync.WaitGroup
-	back.Go(func() { copyUntilEnd(server, client) })
-	copyUntilEnd(client, server)
+	back.Go(func() { b.carry(server, client) })
+	b.carry(client, server)
 	back.Wait()
 }
 
@@ -106,12 +107,4 @@ func (b *Balancer) forget(client net.Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.open, client)
-}
-
-// copyUntilEnd passes on one direction; its end is the end of both.
-func copyUntilEnd(from, to net.Conn) {
-	_, _ = io.Copy(to, from)
-	if half, ok := to.(*net.TCPConn); ok {
-		_ = half.CloseWrite()
-	}
 }

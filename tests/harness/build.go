@@ -79,28 +79,39 @@ func Skip(t testing.TB, why string) {
 	t.Skip(why)
 }
 
+// Bug is a text in one of the service's files, and what stands there instead.
+type Bug struct{ File, Text, Instead string }
+
 // Plant replaces a text in one of the service's files, for this test alone: a binary with a bug that has to be found.
 func Plant(t testing.TB, file, text, bug string) {
 	t.Helper()
-	path := filepath.Join(root(), file)
-	source, err := os.ReadFile(path)
+	PlantAll(t, Bug{file, text, bug})
+}
+
+// PlantAll is Plant for a bug that takes several files.
+func PlantAll(t testing.TB, bugs ...Bug) {
+	t.Helper()
+	dir, replaced := t.TempDir(), map[string]string{}
+	for i, bug := range bugs {
+		path := filepath.Join(root(), bug.File)
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Count(source, []byte(bug.Text)) != 1 {
+			t.Fatalf("%s has changed: %q is not in it once, plant the bug elsewhere", bug.File, bug.Text)
+		}
+		replaced[path] = filepath.Join(dir, fmt.Sprintf("planted%d.go", i))
+		if err := os.WriteFile(replaced[path], bytes.Replace(source, []byte(bug.Text), []byte(bug.Instead), 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	overlay, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "baton")
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": replaced})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Count(source, []byte(text)) != 1 {
-		t.Fatalf("%s has changed: %q is not in it once, plant the bug elsewhere", file, text)
-	}
-	dir := t.TempDir()
-	planted, overlay, binary := filepath.Join(dir, "planted.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "baton")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: planted}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(
-		os.WriteFile(planted, bytes.Replace(source, []byte(text), []byte(bug), 1), 0o600),
-		os.WriteFile(overlay, replace, 0o600),
-		build(binary, "-overlay", overlay),
-	); err != nil {
+	if err := errors.Join(os.WriteFile(overlay, replace, 0o600), build(binary, "-overlay", overlay)); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv(envBinary, binary)

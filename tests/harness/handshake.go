@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
@@ -25,15 +26,16 @@ const (
 
 // Handshake is an opening request, every part of which may be wrong.
 type Handshake struct {
-	Session  string   // session_id, left out when empty
-	Attempt  string   // attempt, left out when empty
-	Query    string   // the whole query instead of the two above
-	Path     string   // /ws/chat/
-	Method   string   // GET
-	Protocol string   // HTTP/1.1
-	Sub      string   // Sec-WebSocket-Protocol, left out when empty
-	Header   []string // `Name: value` lines; each takes the place of a default of that name, `Name:` removes it
-	LocalIP  string   // the address to come from
+	Session  string        // session_id, left out when empty
+	Attempt  string        // attempt, left out when empty
+	Query    string        // the whole query instead of the two above
+	Path     string        // /ws/chat/
+	Method   string        // GET
+	Protocol string        // HTTP/1.1
+	Sub      string        // Sec-WebSocket-Protocol, left out when empty
+	Header   []string      // `Name: value` lines; each takes the place of a default of that name, `Name:` removes it
+	LocalIP  string        // the address to come from
+	Within   time.Duration // for the connect, and for the answer; 0: handshakeWithin
 }
 
 // Bytes is the request as it goes out.
@@ -78,7 +80,7 @@ func (h Handshake) target() string {
 
 // Open sends the request and reads the answer. The connection is nil unless the answer is 101.
 func (h Handshake) Open(addr string) (*Peer, Answer, error) {
-	dialer := net.Dialer{Timeout: handshakeWithin}
+	dialer := net.Dialer{Timeout: cmp.Or(h.Within, handshakeWithin)}
 	if h.LocalIP != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(h.LocalIP)}
 	}
@@ -87,7 +89,7 @@ func (h Handshake) Open(addr string) (*Peer, Answer, error) {
 		return nil, Answer{}, err
 	}
 	peer := &Peer{Conn: socket, reader: bufio.NewReader(socket)}
-	answer, err := peer.shake(h.Bytes(addr))
+	answer, err := peer.shake(h.Bytes(addr), cmp.Or(h.Within, handshakeWithin))
 	if err != nil || answer.Status != http.StatusSwitchingProtocols {
 		socket.Close()
 		return nil, answer, err
@@ -95,8 +97,8 @@ func (h Handshake) Open(addr string) (*Peer, Answer, error) {
 	return peer, answer, nil
 }
 
-func (p *Peer) shake(request []byte) (Answer, error) {
-	_ = p.SetDeadline(time.Now().Add(handshakeWithin))
+func (p *Peer) shake(request []byte, within time.Duration) (Answer, error) {
+	_ = p.SetDeadline(time.Now().Add(within))
 	defer p.SetDeadline(time.Time{})
 	if _, err := p.Write(request); err != nil {
 		return Answer{}, fmt.Errorf("write handshake: %w", err)

@@ -18,10 +18,12 @@ import (
 // Redis is a real redis-server of the test's own, with its data on disk at every write.
 type Redis struct {
 	*Process
-	Addr string
-	t    testing.TB
-	dir  string
-	args []string
+	Addr  string
+	t     testing.TB
+	dir   string
+	args  []string
+	env   []string // besides the test's own
+	clock string   // the file with its offset
 }
 
 // StartRedis runs redis-server, or skips the test where there is none. More arguments are passed on to it.
@@ -53,7 +55,7 @@ func (r *Redis) Start() {
 		"--bind", "127.0.0.1", "--port", port, "--dir", r.dir,
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "",
 	}, r.args...)
-	r.Process = Run(r.t, Command{Path: path, Args: args, Env: os.Environ(), Dir: r.dir})
+	r.Process = Run(r.t, Command{Path: path, Args: args, Env: append(os.Environ(), r.env...), Dir: r.dir})
 	Eventually(r.t, startWithin, "redis answers", func() bool {
 		reply, err := r.try("PING")
 		return err == nil && (reply == "PONG" || strings.HasPrefix(reply, "NOAUTH"))

@@ -13,7 +13,7 @@ import (
 // client library would clean the path.
 func TestAdminPathsAreNotForThePublic(t *testing.T) {
 	onBothStacks(t, true, func(t *testing.T, s *stack) {
-		s.up("ADMIN_CIDRS=192.0.2.0/24")
+		s.Up("ADMIN_CIDRS=192.0.2.0/24")
 		for _, path := range []string{
 			"/metrics", "/METRICS", "//metrics", "/%6Detrics", "/./metrics", "/x/../metrics", "/metrics/", "/metrics/x",
 			"/blue", "/blue/", "/blue/metrics", "/green/readyz",
@@ -35,7 +35,7 @@ func TestAdminPathsAreNotForThePublic(t *testing.T) {
 // status is the front door's answer to a path as it is.
 func (s *stack) status(path string) int {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.front(), "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.Front(), "http://"))
 	if err != nil {
 		s.t.Fatal(err)
 	}

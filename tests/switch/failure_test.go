@@ -34,9 +34,9 @@ func TestNewColorFailsTheSmokeTest(t *testing.T) {
 func brokenBuild(t *testing.T, script, sentence string) {
 	t.Helper()
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		front := watch(t, s.front())
+		front := watch(t, s.Front())
 		r := s.promote([]string{s.build("green", script)})
 		s.mustBeBackOn("blue", r, sentence)
 		front.mustHaveSeen(t, "the front door", "blue")
@@ -47,8 +47,8 @@ func brokenBuild(t *testing.T, script, sentence string) {
 
 func TestNewColorBreaksSessions(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
-		old := watch(t, s.replica("blue-1"))
+		s.Up()
+		old := watch(t, s.Replica("blue-1"))
 		r := s.promote([]string{s.build("green", forgetsSession)})
 		s.mustBeBackOn("blue", r, "green broke the canary session (count 3 on blue)")
 		old.mustHaveSeen(t, "blue", "blue")
@@ -75,9 +75,9 @@ func TestNewColorDiesDuringTheSwitch(t *testing.T) {
 func breaksAt(t *testing.T, step, command, sentence string, args ...string) {
 	t.Helper()
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		old := watch(t, s.replica("blue-1"))
+		old := watch(t, s.Replica("blue-1"))
 		r := s.promote(s.hook(step, command), args...)
 		s.mustBeBackOn("blue", r, sentence)
 		old.mustHaveSeen(t, "blue", "blue")
@@ -88,13 +88,13 @@ func breaksAt(t *testing.T, step, command, sentence string, args ...string) {
 
 func TestFrontDoorDown(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		old := watch(t, s.replica("blue-1"))
-		s.signal("front", syscall.SIGKILL)
+		old := watch(t, s.Replica("blue-1"))
+		s.Signal("front", syscall.SIGKILL)
 		r := s.promote(nil)
 		s.mustBeBackOn("blue", r, "does not answer: is it down? ('stack.sh up' starts it); nothing was changed")
-		s.up()
+		s.Up()
 		old.mustHaveSeen(t, "blue", "blue")
 		s.mustPromote("green", nil)
 		load.exact()
@@ -103,13 +103,13 @@ func TestFrontDoorDown(t *testing.T) {
 
 func TestFrontDoorDiesDuringTheSwitch(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
 		r := s.promote(s.hook("switch", killFront))
-		if r.code != 4 || !strings.Contains(r.text, "the dynamic file says blue again, but the front door") || !strings.Contains(r.text, "does not answer") {
-			t.Errorf("exit %d, want 4 and how things stand\n%s", r.code, r.text)
+		if r.Code != 4 || !strings.Contains(r.Text, "the dynamic file says blue again, but the front door") || !strings.Contains(r.Text, "does not answer") {
+			t.Errorf("exit %d, want 4 and how things stand\n%s", r.Code, r.Text)
 		}
-		s.up()
+		s.Up()
 		s.mustPromote("green", nil)
 		load.exact()
 	})
@@ -117,15 +117,15 @@ func TestFrontDoorDiesDuringTheSwitch(t *testing.T) {
 
 func TestRedisAway(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		front := watch(t, s.front())
-		s.signal("store", syscall.SIGSTOP)
+		front := watch(t, s.Front())
+		s.Signal("store", syscall.SIGSTOP)
 		r := s.promote([]string{"BATON_READY_TIMEOUT=2"})
-		s.signal("store", syscall.SIGCONT)
+		s.Signal("store", syscall.SIGCONT)
 		s.mustBeBackOn("blue", r, "green did not become ready within 2 s")
-		if !strings.Contains(r.text, "redis") {
-			t.Errorf("redis is not named\n%s", r.text)
+		if !strings.Contains(r.Text, "redis") {
+			t.Errorf("redis is not named\n%s", r.Text)
 		}
 		front.mustHaveSeen(t, "the front door", "blue")
 		load.exact()
@@ -160,7 +160,7 @@ func TestReadOnlyDynamicFolder(t *testing.T) {
 func noRoomForTheSwitch(t *testing.T, spoil func(s *stack, dir string)) {
 	t.Helper()
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		dir := filepath.Join(s.run, "local", "dynamic")
+		dir := filepath.Join(s.Run, "local", "dynamic")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -168,9 +168,9 @@ func noRoomForTheSwitch(t *testing.T, spoil func(s *stack, dir string)) {
 			harness.Skip(t, "no right to mount a small disk")
 		}
 		t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
-		s.up()
+		s.Up()
 		load := s.soak()
-		front := watch(t, s.front())
+		front := watch(t, s.Front())
 		spoil(s, dir)
 		r := s.promote(nil)
 		s.mustBeBackOn("blue", r, "is the disk full, or the folder read-only?; nothing was changed")
@@ -181,18 +181,18 @@ func noRoomForTheSwitch(t *testing.T, spoil func(s *stack, dir string)) {
 
 // mustBeBackOn is what a failure before the retirement ends in: exit code 1, the
 // sentence, the old color active and the new one gone.
-func (s *stack) mustBeBackOn(color string, r result, sentence string) {
+func (s *stack) mustBeBackOn(color string, r harness.Result, sentence string) {
 	s.t.Helper()
-	if r.code != 1 || !strings.Contains(r.text, sentence) {
-		s.t.Errorf("exit %d, want 1 and %q\n%s", r.code, sentence, r.text)
+	if r.Code != 1 || !strings.Contains(r.Text, sentence) {
+		s.t.Errorf("exit %d, want 1 and %q\n%s", r.Code, sentence, r.Text)
 	}
-	if s.active() != color || len(s.pids(color+"-")) == 0 {
-		s.t.Errorf("%s is active, %v run; want %s", s.active(), s.pids(""), color)
+	if s.Active() != color || len(s.Pids(color+"-")) == 0 {
+		s.t.Errorf("%s is active, %v run; want %s", s.Active(), s.Pids(""), color)
 	}
-	if other := s.pids(map[string]string{"blue": "green-", "green": "blue-"}[color]); len(other) != 0 {
+	if other := s.Pids(map[string]string{"blue": "green-", "green": "blue-"}[color]); len(other) != 0 {
 		s.t.Errorf("the failed color still runs: %v", other)
 	}
-	if _, err := os.Stat(filepath.Join(s.run, "local", "promote.journal")); err == nil {
+	if _, err := os.Stat(filepath.Join(s.Run, "local", "promote.journal")); err == nil {
 		s.t.Error("the journal still says that a promote is under way")
 	}
 }

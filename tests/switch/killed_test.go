@@ -7,25 +7,27 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"baton/tests/harness"
 )
 
 // TestKilledAtEachStep kills promote.sh in the middle of each step. The old
 // color serves on, and the next run promotes, whatever it finds.
 func TestKilledAtEachStep(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		front := watch(t, s.front())
+		front := watch(t, s.Front())
 		color, other := "green", "blue"
 		for _, step := range []string{"start", "ready", "smoke", "canary", "switch", "verify", "bake", "retire"} {
 			r := s.promote(s.hook(step, killPromote))
-			if r.code != -1 {
-				t.Fatalf("killed at %s: exit %d\n%s", step, r.code, r.text)
+			if r.Code != -1 {
+				t.Fatalf("killed at %s: exit %d\n%s", step, r.Code, r.Text)
 			}
-			if r = s.mustPromote(color, nil); !strings.Contains(r.text, "was stopped at its step '"+step+"'") {
-				t.Errorf("the run after the kill at %s does not tell\n%s", step, r.text)
+			if r = s.mustPromote(color, nil); !strings.Contains(r.Text, "was stopped at its step '"+step+"'") {
+				t.Errorf("the run after the kill at %s does not tell\n%s", step, r.Text)
 			}
-			if n := len(s.pids(other + "-")); n != 0 {
+			if n := len(s.Pids(other + "-")); n != 0 {
 				t.Errorf("killed at %s: %d processes of %s are left", step, n, other)
 			}
 			color, other = other, color
@@ -37,15 +39,15 @@ func TestKilledAtEachStep(t *testing.T) {
 
 func TestKilledBehindTheSwitchThenRolledBack(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		front := watch(t, s.front())
+		front := watch(t, s.Front())
 		s.promote(s.hook("bake", killPromote))
-		if s.active() != "green" {
-			t.Fatalf("%s is active", s.active())
+		if s.Active() != "green" {
+			t.Fatalf("%s is active", s.Active())
 		}
-		if r := s.script("promote.sh", nil, "rollback"); r.code != 0 || s.active() != "blue" || len(s.pids("green-")) != 0 {
-			t.Errorf("rollback: %d, %s is active, %v run\n%s", r.code, s.active(), s.pids(""), r.text)
+		if r := s.Script("promote.sh", nil, "rollback"); r.Code != 0 || s.Active() != "blue" || len(s.Pids("green-")) != 0 {
+			t.Errorf("rollback: %d, %s is active, %v run\n%s", r.Code, s.Active(), s.Pids(""), r.Text)
 		}
 		front.mustHaveSeen(t, "the front door", "blue", "green")
 		load.exact()
@@ -54,14 +56,14 @@ func TestKilledBehindTheSwitchThenRolledBack(t *testing.T) {
 
 func TestInterruptedDuringTheBake(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
 		for name, sig := range map[string]syscall.Signal{"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM} {
-			p := s.begin("promote.sh", nil, "--bake", "60")
-			s.at("bake")
+			p := s.Begin("promote.sh", nil, "--bake", "60")
+			s.At("bake")
 			p.Signal(sig)
 			code := p.Exit(t, scriptLimit)
-			s.mustBeBackOn("blue", result{code, p.Stdout() + p.Stderr()}, "stopped by "+name+"; switched back to blue")
+			s.mustBeBackOn("blue", harness.Result{Code: code, Text: p.Stdout() + p.Stderr()}, "stopped by "+name+"; switched back to blue")
 		}
 		load.exact()
 	})
@@ -71,14 +73,14 @@ func TestInterruptedDuringTheBake(t *testing.T) {
 // stranger. Neither a promote nor down may touch it.
 func TestAPidOfSomebodyElse(t *testing.T) {
 	onBothStacks(t, true, func(t *testing.T, s *stack) {
-		s.up()
-		stranger := s.begin("stack.sh", nil, "logs")
-		file := filepath.Join(s.run, "local", "pids", "green-1")
+		s.Up()
+		stranger := s.Begin("stack.sh", nil, "logs")
+		file := filepath.Join(s.Run, "local", "pids", "green-1")
 		s.write(file, strings.Join([]string{strconv.Itoa(stranger.Pid()), "12345"}, " ")+"\n")
 		s.mustPromote("green", nil)
-		s.write(filepath.Join(s.run, "local", "pids", "blue-1"), strings.Join([]string{strconv.Itoa(stranger.Pid()), "12345"}, " ")+"\n")
-		if r := s.script("stack.sh", nil, "down"); r.code != 0 {
-			t.Errorf("down: %d\n%s", r.code, r.text)
+		s.write(filepath.Join(s.Run, "local", "pids", "blue-1"), strings.Join([]string{strconv.Itoa(stranger.Pid()), "12345"}, " ")+"\n")
+		if r := s.Script("stack.sh", nil, "down"); r.Code != 0 {
+			t.Errorf("down: %d\n%s", r.Code, r.Text)
 		}
 		if !stranger.Alive() {
 			t.Error("a stranger was ended")

@@ -32,7 +32,7 @@ func (s *stack) soak() *soak {
 	load := &soak{t: s.t, process: harness.Run(s.t, harness.Command{
 		Path: harness.Binary(s.t),
 		Args: []string{
-			"soak", "--url", strings.Replace(s.front(), "http", "ws", 1) + "/ws/chat/", "--clients", strconv.Itoa(soakClients),
+			"soak", "--url", strings.Replace(s.Front(), "http", "ws", 1) + "/ws/chat/", "--clients", strconv.Itoa(soakClients),
 			"--rate", soakRate, "--plain", "0.5", "--duration", "10m", "--json",
 		},
 	})}

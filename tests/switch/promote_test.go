@@ -5,16 +5,18 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"baton/tests/harness"
 )
 
 func TestPromoteThereAndBackUnderLoad(t *testing.T) {
 	onBothStacks(t, true, func(t *testing.T, s *stack) {
-		s.env = append(s.env, "GREEN_REPLICAS=2")
-		s.up()
+		s.Set("GREEN_REPLICAS=2")
+		s.Up()
 		load := s.soak()
-		front := watch(t, s.front())
+		front := watch(t, s.Front())
 		s.mustPromote("green", nil)
-		if n := len(s.pids("green-")); n != 2 {
+		if n := len(s.Pids("green-")); n != 2 {
 			t.Errorf("%d replicas of green run, want 2", n)
 		}
 		s.mustPromote("blue", nil)
@@ -25,9 +27,9 @@ func TestPromoteThereAndBackUnderLoad(t *testing.T) {
 
 func TestTheReport(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		p := s.begin("promote.sh", nil, "--json", "--bake", "1")
+		p := s.Begin("promote.sh", nil, "--json", "--bake", "1")
 		if code := p.Exit(t, scriptLimit); code != 0 {
 			t.Fatalf("exit %d: %s", code, p.Stderr())
 		}
@@ -63,22 +65,22 @@ func TestTheReport(t *testing.T) {
 
 func TestRollback(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		front := watch(t, s.front())
+		front := watch(t, s.Front())
 		s.mustPromote("green", nil, "--no-retire")
-		if len(s.pids("blue-")) != 1 {
+		if len(s.Pids("blue-")) != 1 {
 			t.Error("--no-retire retired blue")
 		}
-		blue := s.pids("blue-")["blue-1"]
-		if r := s.script("promote.sh", nil, "rollback"); r.code != 0 || s.active() != "blue" {
-			t.Errorf("rollback to a color that runs: %d, %s is active\n%s", r.code, s.active(), r.text)
+		blue := s.Pids("blue-")["blue-1"]
+		if r := s.Script("promote.sh", nil, "rollback"); r.Code != 0 || s.Active() != "blue" {
+			t.Errorf("rollback to a color that runs: %d, %s is active\n%s", r.Code, s.Active(), r.Text)
 		}
-		if s.pids("blue-")["blue-1"] != blue || len(s.pids("green-")) != 0 {
-			t.Errorf("after the rollback run %v, want blue as it was (%d)", s.pids(""), blue)
+		if s.Pids("blue-")["blue-1"] != blue || len(s.Pids("green-")) != 0 {
+			t.Errorf("after the rollback run %v, want blue as it was (%d)", s.Pids(""), blue)
 		}
-		if r := s.script("promote.sh", nil, "rollback"); r.code != 0 || s.active() != "green" {
-			t.Errorf("rollback to a color that was stopped: %d, %s is active\n%s", r.code, s.active(), r.text)
+		if r := s.Script("promote.sh", nil, "rollback"); r.Code != 0 || s.Active() != "green" {
+			t.Errorf("rollback to a color that was stopped: %d, %s is active\n%s", r.Code, s.Active(), r.Text)
 		}
 		front.mustHaveSeen(t, "the front door", "blue", "green")
 		load.exact()
@@ -87,16 +89,16 @@ func TestRollback(t *testing.T) {
 
 func TestRollbackDuringABake(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		front := watch(t, s.front())
-		promote := s.begin("promote.sh", nil, "--bake", "60")
-		s.at("bake")
-		if r := s.script("promote.sh", nil, "rollback"); r.code != 0 || !strings.Contains(r.text, "blue is active") {
-			t.Errorf("rollback: %d\n%s", r.code, r.text)
+		front := watch(t, s.Front())
+		promote := s.Begin("promote.sh", nil, "--bake", "60")
+		s.At("bake")
+		if r := s.Script("promote.sh", nil, "rollback"); r.Code != 0 || !strings.Contains(r.Text, "blue is active") {
+			t.Errorf("rollback: %d\n%s", r.Code, r.Text)
 		}
 		code := promote.Exit(t, scriptLimit)
-		s.mustBeBackOn("blue", result{code, promote.Stdout() + promote.Stderr()}, "stopped by SIGTERM; switched back to blue, green was retired")
+		s.mustBeBackOn("blue", harness.Result{Code: code, Text: promote.Stdout() + promote.Stderr()}, "stopped by SIGTERM; switched back to blue, green was retired")
 		front.mustHaveSeen(t, "the front door", "blue", "green")
 		load.exact()
 	})
@@ -104,15 +106,15 @@ func TestRollbackDuringABake(t *testing.T) {
 
 func TestTwoPromotesAtOnce(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		first := s.begin("promote.sh", nil, "--bake", "3")
-		s.at("bake")
-		if r := s.promote(nil); r.code != 3 || !strings.Contains(r.text, "another promote holds the lock") {
-			t.Errorf("the second: %d\n%s", r.code, r.text)
+		first := s.Begin("promote.sh", nil, "--bake", "3")
+		s.At("bake")
+		if r := s.promote(nil); r.Code != 3 || !strings.Contains(r.Text, "another promote holds the lock") {
+			t.Errorf("the second: %d\n%s", r.Code, r.Text)
 		}
-		if code := first.Exit(t, scriptLimit); code != 0 || s.active() != "green" {
-			t.Errorf("the first: %d, %s is active", code, s.active())
+		if code := first.Exit(t, scriptLimit); code != 0 || s.Active() != "green" {
+			t.Errorf("the first: %d, %s is active", code, s.Active())
 		}
 		load.exact()
 	})
@@ -121,13 +123,13 @@ func TestTwoPromotesAtOnce(t *testing.T) {
 // TestUpMendsWhatDied: a local stack restarts nothing by itself; up does.
 func TestUpMendsWhatDied(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.env = append(s.env, "BLUE_REPLICAS=2")
-		s.up()
+		s.Set("BLUE_REPLICAS=2")
+		s.Up()
 		load := s.soak()
-		before := s.pids("")
-		s.signal("blue-2", syscall.SIGKILL)
-		s.up()
-		after := s.pids("")
+		before := s.Pids("")
+		s.Signal("blue-2", syscall.SIGKILL)
+		s.Up()
+		after := s.Pids("")
 		if len(after) != len(before) || after["blue-2"] == before["blue-2"] || after["blue-1"] != before["blue-1"] {
 			t.Errorf("before %v, after %v", before, after)
 		}
@@ -136,11 +138,11 @@ func TestUpMendsWhatDied(t *testing.T) {
 }
 
 // mustPromote promotes the idle color, which has to be this one.
-func (s *stack) mustPromote(color string, env []string, args ...string) result {
+func (s *stack) mustPromote(color string, env []string, args ...string) harness.Result {
 	s.t.Helper()
 	r := s.promote(env, args...)
-	if r.code != 0 || s.active() != color {
-		s.t.Fatalf("promote %s: exit %d, %s is active\n%s", color, r.code, s.active(), r.text)
+	if r.Code != 0 || s.Active() != color {
+		s.t.Fatalf("promote %s: exit %d, %s is active\n%s", color, r.Code, s.Active(), r.Text)
 	}
 	return r
 }

@@ -17,7 +17,7 @@ import (
 // different ends of one request: what is behind the first must never be answered as if it had come by itself.
 func TestSmugglingThroughTheFrontDoor(t *testing.T) {
 	onBothStacks(t, true, func(t *testing.T, s *stack) {
-		s.up("ADMIN_CIDRS=192.0.2.0/24")
+		s.Up("ADMIN_CIDRS=192.0.2.0/24")
 		const hidden = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 		chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hidden), hidden)
 		upgrade := "GET /ws/chat/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -68,7 +68,7 @@ type answer struct {
 // answers are all that the front door says to the bytes, and to a harmless request behind them, until it is silent.
 func (s *stack) answers(wire string) []answer {
 	s.t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.front(), "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.Front(), "http://"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
