@@ -1,108 +1,76 @@
 package faults
 
 import (
-	"net"
-	"strconv"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"baton/tests/harness"
 )
 
-// lasting is how long a fault goes on that is a state and no event: longer than a try, shorter than COMMIT_TIMEOUT.
-const lasting = 1500 * time.Millisecond
+const (
+	commitTimeout = 4 * time.Second
+	lasting       = 1500 * time.Millisecond               // how long a state goes on: longer than a try of a commit
+	outlasting    = commitTimeout + 1500*time.Millisecond // longer than any commit may wait
+)
 
-// cluster is two colors that share a Redis, behind a balancer.
+// cluster is a local stack with the real scripts and front door, two processes a color, a real Redis, and a network
+// before the front door and one before Redis.
 type cluster struct {
-	t        *testing.T
-	redis    *harness.Redis
-	servers  [2]*harness.Server
-	env      [2]harness.Env
-	balancer *harness.Balancer
+	t     *testing.T
+	redis *harness.Redis
+	stack *harness.Stack
+	front *harness.Balancer // between the clients and the front door
+	store *harness.Balancer // between the servers and Redis
+	crowd *crowd
+	lacks map[need]string // what this machine can't do, and why
 }
+
+// need is what not every machine has.
+type need string
+
+const (
+	smallDisk need = "disk"
+	ownClock  need = "clock"
+)
 
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, redis: harness.StartRedis(t)}
-	for i, color := range []string{"blue", "green"} {
-		c.env[i] = harness.Env{"REDIS_URL": c.redis.URL(), "COLOR": color, "HEARTBEAT_INTERVAL": "1s", "DRAIN_SPREAD": "1s"}
-		c.servers[i] = harness.Start(t, c.env[i])
+	if _, err := exec.LookPath("traefik"); err != nil && os.Getenv("BATON_NO_SKIP") != "" {
+		t.Fatal("traefik is not installed, and BATON_NO_SKIP is set")
 	}
-	c.balancer = harness.Balance(t, c.servers[0].Addr, c.servers[1].Addr)
+	c := &cluster{t: t, redis: harness.PrepareRedis(t), lacks: map[need]string{}}
+	for what, why := range map[need]string{smallDisk: c.redis.Disk(), ownClock: c.redis.Clock()} {
+		if why != "" {
+			c.lacks[what] = why
+		}
+	}
+	c.redis.Start()
+	c.store = harness.Balance(t, c.redis.Addr)
+	c.stack = harness.NewStack(t, "BATON_STORE=builtin", "BLUE_REPLICAS=2", "GREEN_REPLICAS=2", "BATON_READY_TIMEOUT=15",
+		"COMMIT_TIMEOUT="+commitTimeout.String(), "HEARTBEAT_INTERVAL=1s", "DRAIN_SPREAD=1s", "MAX_CONNECTIONS_PER_ADDRESS=0")
+	c.stack.Set("BATON_BIN=" + c.overNetwork())
+	c.stack.Up()
+	c.front = harness.Balance(t, strings.TrimPrefix(c.stack.Front(), "http://"))
 	return c
 }
 
-// fault is one thing that goes wrong, and is right again when it returns.
-type fault struct {
-	name   string
-	happen func(c *cluster)
-}
-
-// faultsInTurn are the faults of the suite: each leaves the cluster whole.
-func faultsInTurn() []fault {
-	return []fault{
-		{"SIGTERM of a process", func(c *cluster) { c.terminate(0) }},
-		{"connections cut", func(c *cluster) { c.balancer.Cut(2) }},
-		{"kill -9 of a process", func(c *cluster) { c.kill(1) }},
-		{"Redis paused", func(c *cluster) { c.pauseRedis() }},
-		{"Redis killed and restarted", func(c *cluster) { c.redis.Restart() }},
-		{"all connections cut", func(c *cluster) { c.balancer.Cut(1) }},
-		{"SIGTERM while Redis is paused", func(c *cluster) {
-			c.redis.Pause()
-			c.servers[1].Terminate()
-			c.servers[1].WaitNotReady()
-			c.redis.Resume()
-			c.restart(1, 0)
-		}},
-		{"kill -9 of Redis and of a process", func(c *cluster) {
-			c.redis.Kill()
-			c.servers[0].Kill()
-			c.redis.Start()
-			c.restart(0, -1)
-		}},
-		{"Redis out of memory", func(c *cluster) {
-			c.redis.Do("CONFIG", "SET", "maxmemory", "1")
-			time.Sleep(lasting)
-			c.redis.Do("CONFIG", "SET", "maxmemory", "0")
-		}},
-		{"Redis read-only, as after a fail-over", func(c *cluster) {
-			c.redis.Do("REPLICAOF", "127.0.0.1", "1")
-			time.Sleep(lasting)
-			c.redis.Do("REPLICAOF", "NO", "ONE")
-		}},
-		{"Redis slow, its connections and scripts gone", func(c *cluster) {
-			c.redis.Do("CLIENT", "PAUSE", strconv.Itoa(int(lasting.Milliseconds())), "WRITE")
-			c.redis.Do("SCRIPT", "FLUSH")
-			c.redis.Do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-		}},
-		{"process stopped and continued", func(c *cluster) { c.stall(0) }},
+// overNetwork is the binary under test, with a REDIS_URL that leads over the network.
+func (c *cluster) overNetwork() string {
+	path := filepath.Join(c.stack.Run, "baton")
+	script := fmt.Sprintf("#!/bin/sh\nREDIS_URL=redis://%s/0 exec %s \"$@\"\n", c.store.Addr, harness.Binary(c.t))
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		c.t.Fatal(err)
 	}
+	return path
 }
 
-func (c *cluster) terminate(i int) {
-	c.servers[i].Terminate()
-	c.restart(i, 0)
-}
+// replica is a process of the active color.
+func (c *cluster) replica(i int) string { return fmt.Sprintf("%s-%d", c.stack.Active(), i) }
 
-func (c *cluster) kill(i int) {
-	c.servers[i].Kill()
-	c.restart(i, -1)
-}
-
-// restart waits for the process's end, checks how it ended and starts it again on its port.
-func (c *cluster) restart(i, wantCode int) {
-	c.t.Helper()
-	if code := c.servers[i].Exit(c.t, 20*time.Second); code != wantCode {
-		c.t.Errorf("exit code %d, want %d", code, wantCode)
-	}
-	_, port, _ := net.SplitHostPort(c.servers[i].Addr)
-	n, _ := strconv.Atoi(port)
-	c.servers[i] = harness.StartOn(c.t, n, c.env[i])
-	c.servers[i].WaitReady()
-}
-
-func (c *cluster) pauseRedis() {
-	c.redis.Pause()
-	time.Sleep(lasting)
-	c.redis.Resume()
-}
+// url is the chat endpoint as clients reach it.
+func (c *cluster) url() string { return "ws://" + c.front.Addr + "/ws/chat/" }

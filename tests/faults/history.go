@@ -9,7 +9,11 @@ const (
 	opened  kind = iota // a connection was taken; n is the count that it was told, or unknown
 	sent                // message number n went out
 	replied             // the server said count n
+	drained             // the server closed 1001: nothing that it has counted is still owed
 )
+
+// span is how far apart the counts of two sessions are, where sessions begin apart: a stranger's count then shows.
+const span = 1 << 20
 
 // unknown is the count of a plain client's new connection, which is told nothing.
 const unknown = -1
@@ -28,32 +32,15 @@ type history []event
 
 // check says what is wrong with a history: nothing may be lost, counted twice or out of order.
 func (h history) check() []string {
-	c := checker{base: unknown}
+	c := newChecker(0)
+	var wrong []string
 	for _, e := range h {
-		switch e.kind {
-		case opened:
-			c.open(e.n)
-		case sent:
-			c.asked++
-			c.highest = max(c.highest, e.n)
-		case replied:
-			c.reply(e.n)
-		}
+		wrong = append(wrong, c.take(e)...)
 	}
-	return c.wrong
+	return wrong
 }
 
-// acknowledged is the last count that the client was told.
-func (h history) acknowledged() int {
-	last := 0
-	for _, e := range h {
-		if e.kind == replied {
-			last = e.n
-		}
-	}
-	return last
-}
-
+// checker follows one history, an event at a time.
 type checker struct {
 	wrong    []string
 	acked    int // the highest count ever told
@@ -62,6 +49,29 @@ type checker struct {
 	base     int // the last count of this connection, unknown before its first reply
 	asked    int // messages sent on this connection
 	answered int // replies on this connection
+	settled  int // the last count of a connection that was drained, until the next one; else unknown
+	first    int // the session's count before anything was sent
+}
+
+func newChecker(first int) *checker {
+	return &checker{first: first, acked: first, highest: first, base: unknown, settled: unknown}
+}
+
+// take notes an event and says what is wrong with it.
+func (c *checker) take(e event) []string {
+	c.wrong = nil
+	switch e.kind {
+	case opened:
+		c.open(e.n)
+	case sent:
+		c.asked++
+		c.highest = max(c.highest, e.n)
+	case replied:
+		c.reply(e.n)
+	case drained:
+		c.settled = c.base
+	}
+	return c.wrong
 }
 
 func (c *checker) open(count int) {
@@ -91,6 +101,14 @@ func (c *checker) reply(count int) {
 
 // bound checks where a connection takes up: not below what was acknowledged, not above what was ever sent.
 func (c *checker) bound(count int) {
+	defer func() { c.settled = unknown }()
+	if count < c.first || count >= c.first+span {
+		c.blame("foreign: a connection takes up at %d, the session is between %d and %d", count, c.first, c.first+span)
+		return
+	}
+	if c.settled != unknown && count > c.settled {
+		c.blame("unanswered: drained at %d, but %d was counted", c.settled, count)
+	}
 	if count < c.acked {
 		c.blame("lost: a connection takes up at %d, %d was acknowledged", count, c.acked)
 	}

@@ -19,6 +19,7 @@ func TestHistoryChecker(t *testing.T) {
 		}
 		return events
 	}
+	drain := history{{drained, 0}}
 	open := func(count int) history { return history{{opened, count}} }
 	for name, row := range map[string]struct {
 		parts []history
@@ -39,6 +40,11 @@ func TestHistoryChecker(t *testing.T) {
 		"the same reply again":          {[]history{open(0), say(1, 2), hear(1, 1)}, "reordered"},
 		"a stranger's count":            {[]history{open(0), say(1), hear(7)}, "lost"},
 		"a stranger's session message":  {[]history{open(41)}, "duplicated"},
+		"a far stranger's":              {[]history{open(span + 3)}, "foreign"},
+		"drained":                       {[]history{open(0), say(1, 2), hear(1, 2), drain, open(2)}, ""},
+		"drained, the rest not counted": {[]history{open(unknown), say(1, 2), hear(1), drain, open(unknown), say(3), hear(2)}, ""},
+		"drained, a reply still owed":   {[]history{open(0), say(1, 2), hear(1), drain, open(2)}, "unanswered"},
+		"the same, plain":               {[]history{open(unknown), say(1, 2), hear(1), drain, open(unknown), say(3), hear(3)}, "unanswered"},
 		"takes up where nothing was":    {[]history{open(unknown), say(1), hear(2)}, "duplicated"},
 		"fences late, counts old sends": {[]history{open(0), say(1, 2), hear(1), open(1), say(2), hear(3)}, "lost"},
 	} {

@@ -1,58 +1,85 @@
 package faults
 
 import (
+	"fmt"
+	"strings"
 	"testing"
-	"time"
 
 	"baton/tests/harness"
 )
 
-// A suite that can't fail proves nothing: each of these bugs is built into the binary and has to be found.
-func TestPlantedBugsAreFound(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the binary for every bug")
-	}
+// planted is a bug that is built into the binary and has to be found.
+type planted struct {
+	name string
+	bugs []harness.Bug
+}
+
+func plantedBugs() []planted {
 	const scripts, conn = "middleware/session/scripts.go", "handlers/conn.go"
-	for name, plant := range map[string]struct{ file, text, bug string }{
-		"commits are not fenced": {
-			scripts, `if s[1] == ARGV[1] then`, `if s[1] then`,
-		},
-		"a claim starts again from zero": {
-			scripts, `'owner', owner, 'count', s[1] or '0')`, `'owner', owner, 'count', '0')`,
-		},
-		"counts are added, not set, so that a retried commit counts twice": {
-			conn, `Count:    c.count + uint64(c.inFlight),`, `Count:    c.count + 2*uint64(c.inFlight),`,
-		},
-		"replies leave before the count is stored": {
-			conn, `	c.inFlight, c.flightAge, c.pending = c.pending, c.since, 0
+	return []planted{
+		{"commits are not fenced", []harness.Bug{in(scripts, `if s[1] == ARGV[1] then`, `if s[1] then`)}},
+		{"a claim starts again from zero", []harness.Bug{
+			in(scripts, `'owner', owner, 'count', s[1] or '0')`, `'owner', owner, 'count', '0')`),
+		}},
+		{"counts are added, not set", []harness.Bug{
+			in(conn, `c.count + uint64(c.inFlight),`, `uint64(c.inFlight),`),
+			in(scripts, `if tonumber(ARGV[2]) > tonumber(s[2] or '-1') then redis.call('HSET', KEYS[1], 'count', ARGV[2]) end`,
+				`redis.call('HINCRBY', KEYS[1], 'count', ARGV[2])`),
+		}},
+		{"replies leave before the count is stored", []harness.Bug{
+			in(conn, `	c.inFlight, c.flightAge, c.pending = c.pending, c.since, 0
 `, `	c.inFlight, c.flightAge, c.pending = c.pending, c.since, 0
 	defer func() { c.inFlight = 0 }()
 	c.reply(c.inFlight)
 	c.count -= uint64(c.inFlight)
 	defer func() { c.count += uint64(c.inFlight) }()
-`,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			harness.Plant(t, plant.file, plant.text, plant.bug)
-			c := startCluster(t)
-			crowd := startCrowd(t, c.balancer.Addr, 20)
-			for _, f := range faultsInTurn() {
-				f.happen(c)
-				crowd.wait(2*time.Second, 400) // a broken server may never get on
-			}
-			crowd.finish()
-			found := 0
-			for _, w := range crowd.walkers {
-				for _, complaint := range w.complaints(c) {
-					if found++; found == 1 {
-						t.Logf("found: %s", complaint)
-					}
-				}
-			}
-			if found == 0 {
-				t.Error("not found")
-			}
+`),
+		}},
+		{"a drain closes without the replies that it owes", []harness.Bug{
+			in("handlers/drain.go", `c.closeAfterReplies(frame.CloseGoingAway, reasonDraining)`, `c.closeNow(frame.CloseGoingAway, reasonDraining)`),
+		}},
+		{"sessions whose ids begin alike share a count", []harness.Bug{
+			in("middleware/session/store.go", `"session:{" + id + "}"`, `"session:{" + id[:1] + "}"`),
+		}},
+	}
+}
+
+func in(file, text, instead string) harness.Bug {
+	return harness.Bug{File: file, Text: text, Instead: instead}
+}
+
+// A suite that can't fail proves nothing.
+func TestPlantedBugsAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the binary for every bug")
+	}
+	rows := []string{"| planted bug | found after | messages until then | how |", "|---|---|---|---|"}
+	for _, bug := range plantedBugs() {
+		t.Run(bug.name, func(t *testing.T) {
+			harness.PlantAll(t, bug.bugs...)
+			first, faults := hunt(t)
+			t.Logf("found after %v and %d faults: %s", first.after, faults, first.text)
+			rows = append(rows, fmt.Sprintf("| %s | %.1f s, %d faults | %d | %s |", bug.name, first.after.Seconds(), faults, first.acked, first.text))
 		})
+	}
+	publish(t, "planted", strings.Join(rows, "\n"))
+}
+
+// hunt lets faults happen until something is found.
+func hunt(t *testing.T) (finding, int) {
+	t.Helper()
+	c := startCluster(t)
+	crowd := startCrowd(c, 20)
+	plan := newSchedule(t, c)
+	plan.most = len(plan.faults)
+	for faults := 0; ; faults++ {
+		if found := crowd.ledger.findings(); len(found) > 0 {
+			return found[0], faults
+		}
+		f, more := plan.next()
+		if !more {
+			t.Fatal("not found")
+		}
+		crowd.suffer(c, f)
 	}
 }

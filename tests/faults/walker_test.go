@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,30 +20,34 @@ const (
 	abandons   = 30                     // one burst of so many is the last that a connection is listened to
 )
 
-// walker is a client written from the contract alone. It sends until it is stopped, through every fault, and keeps its history.
+// walker is a client written from the contract alone. It sends until it is stopped, through every fault, and every step is checked.
 type walker struct {
-	addr    string
+	crowd   *crowd
 	session string
 	v1      bool
-	stop    *atomic.Bool
-	total   *atomic.Int64 // acknowledged by all walkers
 
-	history history
+	checker *checker
+	attempt int64
 	sent    int // the number of the last message
 	acked   int
-	failure error
 	stale   *harness.Peer // given up with messages on the way, and still open: what a black hole leaves behind
+	heard   time.Time     // when the last reply came
+	replies atomic.Int64
+	calm    atomic.Bool // connected, nothing given up, and it stays so while the crowd is steady
+	broken  bool        // it saw what no fault explains
 }
 
 // walk runs until it is stopped; a client of baton.v1 stops only when everything it sent is acknowledged.
 func (w *walker) walk() {
-	for w.failure == nil && (!w.stop.Load() || w.v1 && w.acked < w.sent) {
+	w.heard = time.Now()
+	for !w.broken && (!w.crowd.stop.Load() || w.v1 && w.acked < w.sent && !w.crowd.abandon.Load()) {
 		peer := w.connect()
 		if peer == nil {
 			time.Sleep(rand.N(backoff)) // full jitter
 			continue
 		}
 		w.converse(peer)
+		w.calm.Store(false)
 		if w.stale != peer {
 			peer.Close()
 		}
@@ -55,28 +60,60 @@ func (w *walker) walk() {
 func (w *walker) connect() *harness.Peer {
 	h := harness.Handshake{Session: w.session}
 	if w.v1 {
-		h.Sub, h.Attempt = harness.V1, strconv.FormatInt(time.Now().UnixMicro(), 10)
+		h.Sub, h.Attempt = harness.V1, strconv.FormatInt(w.nextAttempt(), 10)
 	}
-	peer, answer, err := h.Open(w.addr)
+	peer, answer, err := h.Open(w.crowd.addr)
 	if err != nil || peer == nil {
-		if answer.Status != 0 && answer.Status != 503 && answer.Status != 429 {
-			w.failure = fmt.Errorf("refused: %d %s", answer.Status, answer.Body)
+		if !passing(answer) {
+			w.blame(fmt.Sprintf("refused: %d %s", answer.Status, answer.Body))
 		}
 		return nil
 	}
 	return peer
 }
 
+// passing tells whether an answer that is no connection may be another one soon: no answer at all, a front door that
+// has no server or, just started, no route yet, or a server that says so.
+func passing(answer harness.Answer) bool {
+	switch answer.Status {
+	case 0, 502, 503, 504:
+		return true
+	default:
+		return answer.Status == 404 && !strings.HasPrefix(answer.Body, "{")
+	}
+}
+
+// nextAttempt is the client's clock, but always higher than the last one: clocks step.
+func (w *walker) nextAttempt() int64 {
+	w.attempt = max(w.attempt+1, time.Now().UnixMicro()+w.crowd.skew.Load())
+	return w.attempt
+}
+
+// note checks an event.
+func (w *walker) note(kind kind, n int) {
+	for _, complaint := range w.checker.take(event{kind, n}) {
+		w.crowd.ledger.blame(w.session, complaint)
+	}
+}
+
+// blame notes what breaks the contract so that there is no going on.
+func (w *walker) blame(complaint string) {
+	w.broken = true
+	w.crowd.ledger.blame(w.session, complaint)
+}
+
 // converse sends bursts and reads their replies until the connection ends or the walk does.
 func (w *walker) converse(peer *harness.Peer) {
 	if !w.v1 {
-		w.history = append(w.history, event{opened, unknown})
+		w.note(opened, unknown)
 	} else if !w.resume(peer) {
 		return
 	}
-	for !w.stop.Load() {
+	for !w.crowd.stop.Load() {
 		burst := 1 + rand.IntN(window)
-		if w.v1 && w.stale == nil && rand.IntN(abandons) == 0 {
+		steady := w.crowd.steady.Load()
+		w.calm.Store(steady && w.stale == nil)
+		if w.v1 && w.stale == nil && !steady && rand.IntN(abandons) == 0 {
 			w.say(peer, w.sent+1, w.sent+burst)
 			w.stale = peer
 			return
@@ -102,10 +139,13 @@ func (w *walker) resume(peer *harness.Peer) bool {
 		return w.closed(frame)
 	}
 	if err := json.Unmarshal(frame.Payload, &hello); err != nil || hello.Type != "session" {
-		w.failure = fmt.Errorf("first message: %v", frame)
+		w.blame(fmt.Sprintf("no session message: %v", frame))
 		return false
 	}
-	w.history = append(w.history, event{opened, hello.Count})
+	w.note(opened, hello.Count)
+	if w.broken = hello.Count < w.checker.first; w.broken {
+		return false // blamed; to send a million messages again would not help
+	}
 	w.acked = hello.Count
 	w.leaveStale(hello.Count)
 	return w.say(peer, w.acked+1, w.sent) && w.hear(peer, w.sent-w.acked)
@@ -128,7 +168,7 @@ func (w *walker) leaveStale(taken int) {
 		}
 		var reply struct{ Count int }
 		if err := json.Unmarshal(frame.Payload, &reply); err == nil && reply.Count > taken {
-			w.failure = fmt.Errorf("not fenced: the older connection was told count %d, the newer took up at %d", reply.Count, taken)
+			w.blame(fmt.Sprintf("duplicated: not fenced: the older connection was told count %d, the newer took up at %d", reply.Count, taken))
 			return
 		}
 	}
@@ -138,9 +178,12 @@ func (w *walker) say(peer *harness.Peer, first, last int) bool {
 	var frames []harness.Frame
 	for n := first; n <= last; n++ {
 		frames = append(frames, harness.Text("message "+strconv.Itoa(n)))
-		w.history = append(w.history, event{sent, n})
+		w.note(sent, n)
 	}
-	w.sent = max(w.sent, last)
+	if last > w.sent {
+		w.crowd.ledger.now.Load().sent.Add(int64(last - w.sent))
+		w.sent = last
+	}
 	return peer.TrySend(frames...) == nil
 }
 
@@ -158,27 +201,38 @@ func (w *walker) hear(peer *harness.Peer, replies int) bool {
 			Count int
 		}
 		if err := json.Unmarshal(frame.Payload, &reply); err != nil {
-			w.failure = fmt.Errorf("reply %v: %w", frame, err)
+			w.blame(fmt.Sprintf("no reply: %v: %v", frame, err))
 			return false
 		}
 		if reply.Type != "" {
 			continue // heartbeat, reconnect
 		}
-		w.history = append(w.history, event{replied, reply.Count})
-		w.acked = reply.Count
-		w.total.Add(1)
+		w.reply(reply.Count)
 		replies--
 	}
 	return true
 }
 
+func (w *walker) reply(count int) {
+	w.note(replied, count)
+	w.acked = count
+	w.replies.Add(1)
+	w.crowd.ledger.acked.Add(1)
+	row := w.crowd.ledger.now.Load()
+	row.acked.Add(1)
+	row.gap(time.Since(w.heard))
+	w.heard = time.Now()
+}
+
 // closed notes a close that no fault explains.
 func (w *walker) closed(frame harness.Frame) bool {
 	switch frame.Code() {
-	case 1001, 1013:
+	case 1001:
+		w.note(drained, 0)
+	case 1013:
 	case 4001: // its own newer claim may have been given up after it was taken
 	default:
-		w.failure = fmt.Errorf("closed: %v", frame)
+		w.blame(fmt.Sprintf("closed: %v", frame))
 	}
 	return false
 }
