@@ -12,6 +12,7 @@ RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 # compose (Docker, the default) or local (plain processes): make up DRIVER=local
 DRIVEN   := $(if $(DRIVER),--driver $(DRIVER))
 FUZZTIME ?= 60s
+FAULT_MINUTES ?= 5
 PORT     ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),8000)
 
 .DEFAULT_GOAL := help
@@ -65,17 +66,18 @@ e2e: ## Run every test, the slow ones too: real Redis, Traefik, browser, Docker
 	@BATON_TAGS=goroutines $(if $(RACE),BATON_RACE=1) $(GOTEST) -short -tags goroutines -timeout 10m ./tests/wire/... ./app/...
 
 .PHONY: faults
-faults: ## Kill, pause and restart processes and Redis under load; nothing may be lost
-	@$(GOTEST) -p 1 -v -timeout 20m ./tests/faults/...
+faults: ## Break everything at random for FAULT_MINUTES (5) under load; writes docs/reliability.md
+	@FAULT_MINUTES=$(FAULT_MINUTES) FAULT_PAGE=$(CURDIR)/docs/reliability.md $(GOTEST) -count 1 -p 1 -v -timeout 60m ./tests/faults/...
+
+.PHONY: soak-hour
+soak-hour: build ## An hour (SOAK_MINUTES) of everyday life, every process watched; writes docs/reliability.md
+	@scripts/soak/run.sh
+	@scripts/soak/plot.py
 
 .PHONY: hostile
 hostile: ## Clients that mean harm, alone and through the real Traefik; writes their table in docs/reliability.md
 	@RELIABILITY_PAGE=$(CURDIR)/docs/reliability.md $(GOTEST) -p 1 -v -timeout 15m ./tests/hostile
 	@RELIABILITY_PAGE=$(CURDIR)/docs/reliability.md $(GOTEST) -p 1 -v -timeout 5m -run Smuggl ./tests/switch
-
-.PHONY: failover
-failover: ## Lose masters under Sentinel and in a Cluster, ten times each, under load; nothing may be lost
-	@FAILOVER_ROUNDS=10 $(GOTEST) -p 1 -v -timeout 30m ./tests/failover/...
 
 .PHONY: bench
 bench: ## Cost of a message and a connection beside other servers; writes docs/performance.md

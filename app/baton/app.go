@@ -1,7 +1,6 @@
 package baton
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
@@ -35,7 +34,7 @@ const (
 	idleTimeout    = 75 * time.Second // of a kept-alive HTTP connection
 )
 
-// maxCommitters bounds the committers of one Redis, one for every two cores up to here: each
+// maxCommitters bounds the committers, one for every two cores up to here: each
 // holds one pipeline to Redis in flight, and a few keep Redis busy.
 const maxCommitters = 4
 
@@ -90,12 +89,8 @@ func instance() string {
 	return host + "-" + hex.EncodeToString(unique[:])
 }
 
-func (a *App) newHub(ctx context.Context) *handlers.Hub {
-	committers, lane := a.store.Lanes(ctx)
-	if lane == nil {
-		committers = min((runtime.GOMAXPROCS(0)+1)/2, maxCommitters)
-	}
-	for range committers {
+func (a *App) newHub() *handlers.Hub {
+	for range min((runtime.GOMAXPROCS(0)+1)/2, maxCommitters) {
 		a.committers = append(a.committers, a.store.NewCommitter(a.tracing.Batches(a.metrics)))
 	}
 	return handlers.NewHub(handlers.HubConfig{
@@ -103,7 +98,7 @@ func (a *App) newHub(ctx context.Context) *handlers.Hub {
 		HeartbeatInterval: a.cfg.HeartbeatInterval, IdleTimeout: a.cfg.IdleTimeout,
 		SessionTTL: a.cfg.SessionTTL, CommitTimeout: a.cfg.CommitTimeout,
 		DrainSpread: a.cfg.DrainSpread, DrainTimeout: a.cfg.DrainTimeout,
-		MaxMessageBytes: a.cfg.MaxMessageBytes, MessageRate: a.cfg.MessageRate, Slots: a.slots, Lane: lane,
+		MaxMessageBytes: a.cfg.MaxMessageBytes, MessageRate: a.cfg.MessageRate, Slots: a.slots,
 	}, a.committers, a.metrics, a.log)
 }
 
