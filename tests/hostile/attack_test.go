@@ -34,7 +34,6 @@ const (
 // attack is one kind of hostile client.
 type attack struct {
 	name   string
-	env    harness.Env
 	strike func(stop <-chan struct{}) // one round of it, from several threads if it likes
 	// verdict checks the answer and the metric when it is over, and says in a few words what the client could do.
 	verdict func() string
