@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func TestTLSEndToEnd(t *testing.T) {
 	}
 	cert, key := harness.SelfSigned(t)
 	redisPort := harness.FreePort(t)
-	harness.StartRedis(t, "--tls-port", fmt.Sprint(redisPort), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
+	harness.StartRedis(t, "--tls-port", strconv.Itoa(redisPort), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
 	color := harness.Start(t, harness.Env{"REDIS_URL": fmt.Sprintf("rediss://127.0.0.1:%d/0", redisPort), "SSL_CERT_FILE": cert})
 
 	secure, dir := harness.FreePort(t), t.TempDir()

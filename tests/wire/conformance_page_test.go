@@ -34,16 +34,18 @@ func TestConformancePage(t *testing.T) {
 	t.Parallel()
 	cases := conformanceCases()
 	slices.SortStableFunc(cases, func(a, b conformanceCase) int { return slices.Compare(numbers(a.id), numbers(b.id)) })
-	text := conformanceHead
+	var page strings.Builder
+	page.WriteString(conformanceHead)
 	for _, c := range cases {
-		text += fmt.Sprintf("| %s | %s | %s |\n", c.id, strings.ReplaceAll(c.name, "|", "\\|"), cmp.Or(answers(c.want), "nothing"))
+		fmt.Fprintf(&page, "| %s | %s | %s |\n", c.id, strings.ReplaceAll(c.name, "|", "\\|"), cmp.Or(answers(c.want), "nothing"))
 	}
+	text := page.String()
 	if os.Getenv("UPDATE_PAGES") != "" {
 		if err := os.WriteFile(conformancePage, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if page, err := os.ReadFile(conformancePage); err != nil || string(page) != text {
+	if found, err := os.ReadFile(conformancePage); err != nil || string(found) != text {
 		t.Errorf("docs/conformance.md is not the list of cases: UPDATE_PAGES=1 go test ./tests/wire -run ConformancePage")
 	}
 }
