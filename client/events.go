@@ -25,6 +25,10 @@ type Events struct {
 	Foreign func(Foreign)
 	// Heartbeat: the server's clock, as it wrote it.
 	Heartbeat func(ts string)
+	// Message: a text of a type that is not Baton's, as the server's handler
+	// sent it; it is the callee's own. Best effort: it may come twice or not at all
+	// around a move to another connection.
+	Message func(text []byte)
 	// Closed: the end, with the reason that Err gives too.
 	Closed func(err error)
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"time"
 
 	"baton/client/wire"
@@ -42,6 +43,8 @@ func (c *Client) receive(l *link, data []byte) {
 		tell(c.cfg.Events.Reconnect, within)
 	case wire.TypeHeartbeat:
 		tell(c.cfg.Events.Heartbeat, frame.TS)
+	default:
+		tell(c.cfg.Events.Message, bytes.Clone(data))
 	}
 }
 

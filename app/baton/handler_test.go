@@ -72,7 +72,7 @@ func TestAHandlerIsToldEverythingInOrderOnceItIsCounted(t *testing.T) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 	r := &recorder{}
-	app := startWith(t, r)
+	app := startWith(t, r, "CHANNEL_LAYER", "redis")
 	ws := dial(t, app, "")
 	var want []string
 	for i := range 200 {

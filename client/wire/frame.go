@@ -29,8 +29,8 @@ type Frame struct {
 	TS        string `json:"ts"`         // heartbeat
 }
 
-// ParseFrame reads one frame. A type it does not know is no error: a newer
-// server may say more.
+// ParseFrame reads one frame. A type it does not know is no error, whatever its
+// fields are: a newer server may say more, and its handler what it likes.
 func ParseFrame(data []byte) (Frame, error) {
 	if count, ok := bareReply(data); ok {
 		return Frame{Count: count}, nil
@@ -39,7 +39,12 @@ func ParseFrame(data []byte) (Frame, error) {
 		Frame
 		Count *uint64 `json:"count"`
 	}
-	if err := json.Unmarshal(data, &raw); err != nil {
+	err := json.Unmarshal(data, &raw)
+	var field *json.UnmarshalTypeError // of a field: the type has been read nevertheless
+	if errors.As(err, &field) && raw.foreign() {
+		return raw.Frame, nil
+	}
+	if err != nil {
 		return Frame{}, fmt.Errorf("read a frame of the server: %w", err)
 	}
 	needsCount := raw.Type == TypeReply || raw.Type == TypeSession
@@ -50,6 +55,15 @@ func ParseFrame(data []byte) (Frame, error) {
 		raw.Frame.Count = *raw.Count
 	}
 	return raw.Frame, nil
+}
+
+func (f Frame) foreign() bool {
+	switch f.Type {
+	case TypeReply, TypeSession, TypeReconnect, TypeHeartbeat:
+		return false
+	default:
+		return true
+	}
 }
 
 // bareReply reads {"count": n} without a JSON parser: nearly every frame is one.

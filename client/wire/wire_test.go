@@ -12,6 +12,7 @@ func TestParseFrame(t *testing.T) {
 		` { "count" : 7 } `:                     {Count: 7},
 		`{"count":0}`:                           {},
 		`{"type":"shutdown"}`:                   {Type: "shutdown"},
+		`{"type":"line","count":"many","ts":1}`: {Type: "line"},
 		`{"type":"heartbeat","ts":"t"}`:         {Type: TypeHeartbeat, TS: "t"},
 		`{"type":"reconnect","within_ms":1500}`: {Type: TypeReconnect, WithinMS: 1500},
 		`{"type":"session","session_id":"s","count":3,"resumed":true,"color":"green","instance":"i"}`: {

@@ -21,7 +21,10 @@ const (
 
 // Main runs a package's tests against one build of the binary, which later goes away with its directory.
 // Use it as the whole of TestMain. BATON_BIN names a binary to test instead.
-func Main(m *testing.M) {
+func Main(m *testing.M) { MainOf(m, "./app") }
+
+// MainOf is Main for another program of the module.
+func MainOf(m *testing.M, program string) {
 	if os.Getenv(envBinary) != "" {
 		m.Run()
 		return
@@ -32,7 +35,7 @@ func Main(m *testing.M) {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "baton")
-	if err := build(binary); err != nil {
+	if err := build(program, binary); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		panic("the binary under test does not build")
 	}
@@ -56,7 +59,7 @@ func Binary(t testing.TB) string {
 func dependOnSource(t testing.TB) {
 	t.Helper()
 	_, _ = os.Getenv(envTags), os.Getenv(envRace)
-	for _, name := range []string{"go.mod", "app", "config", "routes", "handlers", "middleware", "client"} {
+	for _, name := range []string{"go.mod", "app", "config", "routes", "handlers", "middleware", "client", "docs/examples"} {
 		err := filepath.WalkDir(filepath.Join(root(), name), func(path string, _ fs.DirEntry, err error) error {
 			if err != nil {
 				return err
@@ -111,21 +114,21 @@ func PlantAll(t testing.TB, bugs ...Bug) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.WriteFile(overlay, replace, 0o600), build(binary, "-overlay", overlay)); err != nil {
+	if err := errors.Join(os.WriteFile(overlay, replace, 0o600), build("./app", binary, "-overlay", overlay)); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv(envBinary, binary)
 }
 
-func build(output string, flags ...string) error {
+func build(program, output string, flags ...string) error {
 	args := append([]string{"build", "-o", output, "-tags", os.Getenv(envTags)}, flags...)
 	if os.Getenv(envRace) != "" {
 		args = append(args, "-race")
 	}
-	cmd := exec.Command("go", append(args, "./app")...)
+	cmd := exec.Command("go", append(args, program)...)
 	cmd.Dir = root()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build ./app: %w\n%s", err, out)
+		return fmt.Errorf("go build %s: %w\n%s", program, err, out)
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func TestTheServiceNeedsNoMoreOfRedisThanItsUserMay(t *testing.T) {
 	redis := harness.StartRedis(t, user...)
 	s := harness.Start(t, harness.Env{
 		"REDIS_URL": "redis://baton:" + appPassword + "@" + redis.Addr + "/0", "HEARTBEAT_INTERVAL": "200ms", "DRAIN_SPREAD": "100ms",
+		"CHANNEL_LAYER": "redis",
 	})
 	first := s.Dial(claim(sessionA, "1"))
 	first.Hello()
@@ -76,6 +77,9 @@ func TestTheServiceNeedsNoMoreOfRedisThanItsUserMay(t *testing.T) {
 	}
 	used += deniedNothing(t, redis)
 	for _, rule := range user {
+		if rule == "+publish" {
+			continue // counting has nothing to say to others: tests/chat does
+		}
 		if command, granted := strings.CutPrefix(rule, "+"); granted && !strings.Contains(used, "cmdstat_"+command+":") {
 			t.Errorf("the user may %s, which the service did not need", command)
 		}
