@@ -46,9 +46,10 @@ func TestAlertsFire(t *testing.T) {
 	load.Kill()
 	s.fires(t, "BatonNoActiveConnections")
 	s.drainThatStays(t)
-	s.fires(t, append(s.limitsReached(t), "BatonDrainOverTime")...)
+	s.fires(t, append(s.redisFull(), "BatonDrainOverTime")...)
 	s.blue.Kill()
 	s.prometheus.target(t, "app_blue")
+	s.filesRunOut(t)
 	s.green.Kill()
 	s.fires(t, "BatonColorDown", "BatonReplicaDown")
 	s.prometheus.target(t, "app_green")
@@ -185,20 +186,29 @@ func (s *stack) drainThatStays(t *testing.T) {
 	s.blue.Terminate()
 }
 
-// limitsReached: a Redis whose memory is full, and a process that may open hardly another file. It returns what is to fire.
-func (s *stack) limitsReached(t *testing.T) []string {
-	t.Helper()
-	alerts := []string{"BatonFileDescriptorsLow"}
-	if !slices.Contains(s.missing, "redis") {
-		alerts = append(alerts, "RedisMemoryHigh")
-	}
+// redisFull returns what is to fire.
+func (s *stack) redisFull() []string {
 	s.redis.Do("CONFIG", "SET", "maxmemory", "1000000")
-	open := s.prometheus.number(t, `process_open_fds{job="app_green"}`)
-	limit := fmt.Sprintf("--nofile=%d", int(open/0.9))
-	if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(s.green.Pid()), limit).CombinedOutput(); err != nil {
-		t.Fatalf("prlimit: %v %s", err, out)
+	if slices.Contains(s.missing, "redis") {
+		return nil
 	}
-	return alerts
+	return []string{"RedisMemoryHigh"}
+}
+
+// filesRunOut lets green open hardly another file; when it closes some, the limit follows.
+func (s *stack) filesRunOut(t *testing.T) {
+	t.Helper()
+	const name = "BatonFileDescriptorsLow"
+	harness.Eventually(t, firesWithin, name+" fires", func() bool {
+		if open := s.prometheus.number(t, `process_open_fds{job="app_green"}`); open/s.prometheus.number(t, `process_max_fds{job="app_green"}`) < 0.85 {
+			limit := fmt.Sprintf("--nofile=%d", int(open/0.9))
+			if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(s.green.Pid()), limit).CombinedOutput(); err != nil {
+				t.Fatalf("prlimit: %v %s", err, out)
+			}
+		}
+		time.Sleep(askEvery)
+		return slices.ContainsFunc(s.prometheus.firing(t), func(a alert) bool { return a.Labels["alertname"] == name })
+	})
 }
 
 // fires waits until every one of these alerts has fired, and has its sentence for who is woken.
