@@ -90,10 +90,22 @@ func (l *ledger) table() string {
 		"| fault | injected | sent | acknowledged | lost | duplicated | out of order | foreign | longest outage |",
 		"|---|---|---|---|---|---|---|---|---|",
 	}
+	total := entry{name: "**all of them**", wrong: map[string]int{}}
 	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
 		e := l.entries[name]
-		rows = append(rows, fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %.2f s |", name, e.injected, e.sent.Load(), e.acked.Load(),
-			e.wrong["lost"]+e.wrong["unanswered"], e.wrong["duplicated"], e.wrong["reordered"], e.wrong["foreign"], time.Duration(e.outage.Load()).Seconds()))
+		rows = append(rows, e.row())
+		total.injected += e.injected
+		total.sent.Add(e.sent.Load())
+		total.acked.Add(e.acked.Load())
+		total.gap(time.Duration(e.outage.Load()))
+		for kind, n := range e.wrong {
+			total.wrong[kind] += n
+		}
 	}
-	return strings.Join(rows, "\n")
+	return strings.Join(append(rows, total.row()), "\n")
+}
+
+func (e *entry) row() string {
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %.2f s |", e.name, e.injected, e.sent.Load(), e.acked.Load(),
+		e.wrong["lost"]+e.wrong["unanswered"], e.wrong["duplicated"], e.wrong["reordered"], e.wrong["foreign"], time.Duration(e.outage.Load()).Seconds())
 }

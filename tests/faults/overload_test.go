@@ -126,12 +126,12 @@ func reconnectStorm(t *testing.T) string {
 	harness.Eventually(t, 6*backWithin, "all are connected", func() bool {
 		return s.Metrics().Value("websocket_active_connections") >= stormed
 	})
-	before := s.Metrics().Value("websocket_resumes_total")
+	before := s.Metrics().Value("websocket_connections_total")
 	cut := time.Now()
 	front.Cut(1)
 	harness.Eventually(t, 3*backWithin, "all are back", func() bool {
 		now := s.Metrics()
-		return now.Value("websocket_resumes_total") >= before+stormed && now.Value("websocket_active_connections") >= stormed
+		return now.Value("websocket_connections_total") >= before+stormed && now.Value("websocket_active_connections") >= stormed
 	})
 	took := time.Since(cut)
 	if took > backWithin {
