@@ -79,6 +79,10 @@ hostile: ## Clients that mean harm, alone and through the real Traefik; writes t
 	@RELIABILITY_PAGE=$(CURDIR)/docs/reliability.md $(GOTEST) -p 1 -v -timeout 15m ./tests/hostile
 	@RELIABILITY_PAGE=$(CURDIR)/docs/reliability.md $(GOTEST) -p 1 -v -timeout 5m -run Smuggl ./tests/switch
 
+.PHONY: failover
+failover: ## Lose masters under Sentinel and in a Cluster, ten times each, under load; nothing may be lost
+	@FAILOVER_ROUNDS=10 $(GOTEST) -p 1 -v -timeout 30m ./tests/failover/...
+
 .PHONY: bench
 bench: ## Cost of a message and a connection beside other servers; writes docs/performance.md
 	@BENCH_OUT=$(CURDIR)/tests/bench/results go test -run '^$$' -bench 'Messages|Idle|Start' -benchtime 1x -timeout 40m ./tests/bench

@@ -22,6 +22,7 @@ type Config struct {
 
 	RedisURL        string // empty: the embedded store
 	ChannelLayer    string // "memory" or "redis"
+	WaitReplicas    int    // replicas that must have what is acknowledged; 0: none
 	SessionTTL      time.Duration
 	SessionIDFormat string   // "uuid" or "token"
 	SessionKeys     []string // sign session ids, the first one new ones; none: ids are not signed

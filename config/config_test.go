@@ -30,7 +30,7 @@ func TestAnEmptyValueIsTheDefault(t *testing.T) {
 
 func TestEveryBadValueIsNamedAtOnce(t *testing.T) {
 	bad := map[string]string{
-		"HOST": "a/b", "PORT": "70000", "COLOR": "red", "REDIS_URL": "http://x", "CHANNEL_LAYER": "carrier pigeon", "SESSION_TTL": "3600", "SESSION_ID_FORMAT": "any",
+		"HOST": "a/b", "PORT": "70000", "COLOR": "red", "REDIS_URL": "http://x", "CHANNEL_LAYER": "carrier pigeon", "REDIS_WAIT_REPLICAS": "-1", "SESSION_TTL": "3600", "SESSION_ID_FORMAT": "any",
 		"SESSION_KEYS": "***", "SESSION_TOKEN_TTL": "7d", "JWT_KEYS": "***", "JWT_ALGORITHMS": "none", "HEARTBEAT_INTERVAL": "-1s", "IDLE_TIMEOUT": "0", "MAX_CONNECTIONS": "-1", "MAX_CONNECTIONS_PER_ADDRESS": "many", "MAX_MESSAGE_BYTES": "0", "MESSAGE_RATE": "fast",
 		"CONNECT_RATE": "1.5", "COMMIT_TIMEOUT": "0s", "DRAIN_TIMEOUT": "never", "DRAIN_SPREAD": "3", "ALLOWED_ORIGINS": "https://a.example/path",
 		"TRUSTED_PROXIES": "everyone", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",

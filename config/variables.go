@@ -43,6 +43,9 @@ const PrivateRanges = "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/
 // maxDuration keeps every duration far from overflow.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
+// maxReplicas is more than a Redis has: a slip of the keyboard is told at start.
+const maxReplicas = 64
+
 func variables() []variable {
 	def := func(name, value, doc string, parse func(*Config, string) error) variable {
 		return variable{Variable: Variable{name, value, doc}, parse: parse}
@@ -68,6 +71,7 @@ func variables() []variable {
 		def("COLOR", "blue", "`blue` or `green`", func(c *Config, s string) error { return oneOf(&c.Color, s, "blue", "green") }),
 		redis,
 		def("CHANNEL_LAYER", "memory", "`memory`: handlers send within the process; `redis`: to every process, through Redis pub/sub", func(c *Config, s string) error { return oneOf(&c.ChannelLayer, s, "memory", "redis") }),
+		def("REDIS_WAIT_REPLICAS", "0", "how many replicas must have a count before it is acknowledged; 0: none", func(c *Config, s string) error { return integer(&c.WaitReplicas, s, 0, maxReplicas) }),
 		def("SESSION_TTL", "1h", "a session's life after its last message or its disconnect", func(c *Config, s string) error { return duration(&c.SessionTTL, s) }),
 		def("SESSION_ID_FORMAT", "uuid", "`uuid`, or `token` for any `[A-Za-z0-9_-]{1,64}`", func(c *Config, s string) error { return oneOf(&c.SessionIDFormat, s, "uuid", "token") }),
 		keys,

@@ -25,6 +25,7 @@ type HubConfig struct {
 	MaxMessageBytes   int
 	MessageRate       int // a second and connection; 0: off
 	Slots             *admission.Slots
+	Lane              func(session string) int // which committer is a session's; nil: any
 }
 
 // Hub holds the live connections of the process: join, leave, heartbeat, drain.
@@ -97,7 +98,7 @@ func (h *Hub) Draining() bool { return h.draining.Load() }
 // join happens before the connection's first byte, with its lock held.
 func (h *Hub) join(c *conn) {
 	h.live.Add(1)
-	s := h.shards[h.next.Add(1)%uint64(len(h.shards))]
+	s := h.shardFor(c)
 	c.shard = s
 	s.mu.Lock()
 	c.place = len(s.conns)
@@ -108,6 +109,13 @@ func (h *Hub) join(c *conn) {
 		h.metrics.Resumes.Inc()
 	}
 	h.log.Info("connected", append(c.attrs(), "count", c.count, "resumed", c.visitor.session.Resumed, "resumable", c.resumable)...)
+}
+
+func (h *Hub) shardFor(c *conn) *shard {
+	if h.config.Lane != nil {
+		return h.shards[h.config.Lane(c.visitor.session.Session)]
+	}
+	return h.shards[h.next.Add(1)%uint64(len(h.shards))]
 }
 
 // leave is called once, with the connection's lock held.

@@ -1,6 +1,7 @@
 package baton
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
@@ -34,7 +35,7 @@ const (
 	idleTimeout    = 75 * time.Second // of a kept-alive HTTP connection
 )
 
-// maxCommitters bounds the committers, one for every two cores up to here: each
+// maxCommitters bounds the committers of one Redis, one for every two cores up to here: each
 // holds one pipeline to Redis in flight, and a few keep Redis busy.
 const maxCommitters = 4
 
@@ -89,8 +90,12 @@ func instance() string {
 	return host + "-" + hex.EncodeToString(unique[:])
 }
 
-func (a *App) newHub() *handlers.Hub {
-	for range min((runtime.GOMAXPROCS(0)+1)/2, maxCommitters) {
+func (a *App) newHub(ctx context.Context) *handlers.Hub {
+	committers, lane := a.store.Lanes(ctx)
+	if lane == nil {
+		committers = min((runtime.GOMAXPROCS(0)+1)/2, maxCommitters)
+	}
+	for range committers {
 		a.committers = append(a.committers, a.store.NewCommitter(a.tracing.Batches(a.metrics)))
 	}
 	return handlers.NewHub(handlers.HubConfig{
@@ -98,7 +103,7 @@ func (a *App) newHub() *handlers.Hub {
 		HeartbeatInterval: a.cfg.HeartbeatInterval, IdleTimeout: a.cfg.IdleTimeout,
 		SessionTTL: a.cfg.SessionTTL, CommitTimeout: a.cfg.CommitTimeout,
 		DrainSpread: a.cfg.DrainSpread, DrainTimeout: a.cfg.DrainTimeout,
-		MaxMessageBytes: a.cfg.MaxMessageBytes, MessageRate: a.cfg.MessageRate, Slots: a.slots,
+		MaxMessageBytes: a.cfg.MaxMessageBytes, MessageRate: a.cfg.MessageRate, Slots: a.slots, Lane: lane,
 	}, a.committers, a.metrics, a.log)
 }
 

@@ -38,7 +38,7 @@ func (a *App) Start(ctx context.Context) error {
 		return err
 	}
 	a.core = core
-	a.hub = a.newHub()
+	a.hub = a.newHub(ctx)
 	a.openChannel()
 	a.fiber = a.newFiber()
 	a.listener, err = transport.Listen(ctx, net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port)))
@@ -68,7 +68,9 @@ func (a *App) openStore() error {
 		return err
 	}
 	a.db = db
-	a.store = session.NewStore(db, session.StoreConfig{TTL: a.cfg.SessionTTL, CommitTimeout: a.cfg.CommitTimeout})
+	a.store = session.NewStore(db, session.StoreConfig{
+		TTL: a.cfg.SessionTTL, CommitTimeout: a.cfg.CommitTimeout, WaitReplicas: a.cfg.WaitReplicas,
+	})
 	return nil
 }
 

@@ -27,16 +27,21 @@ type Store struct {
 	ttl     string // in ms, as the scripts take it
 	timeout time.Duration
 	attempt time.Duration
+	waits   bool // for replicas
 }
 
 // StoreConfig is what a Store needs to know.
 type StoreConfig struct {
 	TTL           time.Duration
 	CommitTimeout time.Duration // longest wait for Redis, all attempts together
+	WaitReplicas  int           // how many replicas must have what is answered; 0: none
 }
 
 // NewStore wraps a connection made by Connect.
 func NewStore(db redis.UniversalClient, config StoreConfig) *Store {
+	if config.WaitReplicas > 0 {
+		waitForReplicas(db, config.WaitReplicas)
+	}
 	s := storage.NewFromConnection(db)
 	return &Store{
 		storage: s,
@@ -46,6 +51,7 @@ func NewStore(db redis.UniversalClient, config StoreConfig) *Store {
 		ttl:     strconv.FormatInt(config.TTL.Milliseconds(), 10),
 		timeout: config.CommitTimeout,
 		attempt: attemptTimeout(config.CommitTimeout),
+		waits:   config.WaitReplicas > 0,
 	}
 }
 
@@ -111,7 +117,7 @@ func (s *Store) Claim(ctx context.Context, owner Owner) (State, error) {
 func (s *Store) tryClaim(ctx context.Context, owner Owner) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.attempt)
 	defer cancel()
-	reply, err := s.claim.Run(ctx, s.db, []string{key(owner.Session)}, owner.Token, owner.Attempt, s.ttl).Slice()
+	reply, err := s.runClaim(ctx, []string{key(owner.Session)}, owner.Token, owner.Attempt, s.ttl)
 	if err != nil {
 		return State{}, err
 	}

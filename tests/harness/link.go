@@ -23,7 +23,7 @@ type Link struct {
 // Cut says whose connections hear nothing.
 type Cut int
 
-// Clients of Redis say HELLO first; its replicas and Sentinels don't.
+// Clients of Redis begin with the command HELLO; its replicas and Sentinels don't.
 const (
 	CutNobody Cut = iota
 	CutPeers      // replicas and Sentinels
@@ -103,7 +103,7 @@ func (l *Link) serve(from net.Conn) {
 	if err != nil {
 		return
 	}
-	c := &linked{from: from, to: to, client: bytes.Contains(bytes.ToUpper(first[:n]), []byte("HELLO"))}
+	c := &linked{from: from, to: to, client: bytes.Contains(bytes.ToUpper(first[:n]), []byte("$5\r\nHELLO\r\n"))}
 	defer c.close()
 	l.mu.Lock()
 	l.open[c] = struct{}{}
