@@ -20,27 +20,36 @@ const (
 	patience = 60 * time.Second
 )
 
-// service is two processes behind a balancer, and `baton soak` as their load: its ledger says what was lost.
+// service is processes of one color behind a balancer, and `baton soak` as their load: its ledger says what was lost.
 type service struct {
 	t       *testing.T
 	env     harness.Env
-	servers [2]*harness.Server
+	servers []*harness.Server
 	front   *harness.Balancer
 	soak    *harness.Process
 }
 
+// startService runs two processes that must lose nothing of baton.v1's clients.
 func startService(t *testing.T, env harness.Env) *service {
+	t.Helper()
+	return startReplicas(t, 2, env)
+}
+
+// startReplicas runs n processes; more arguments are soak's.
+func startReplicas(t *testing.T, n int, env harness.Env, soak ...string) *service {
 	t.Helper()
 	s := &service{t: t, env: env}
 	s.env["HEARTBEAT_INTERVAL"] = "1s"
-	for i := range s.servers {
-		s.servers[i] = harness.Start(t, s.env)
+	var addrs []string
+	for range n {
+		server := harness.Start(t, s.env)
+		s.servers, addrs = append(s.servers, server), append(addrs, server.Addr)
 	}
-	s.front = harness.Balance(t, s.servers[0].Addr, s.servers[1].Addr)
-	s.soak = harness.Run(t, harness.Command{Path: harness.Binary(t), Args: []string{
+	s.front = harness.Balance(t, addrs...)
+	s.soak = harness.Run(t, harness.Command{Path: harness.Binary(t), Args: append([]string{
 		"soak", "--url", "ws://" + s.front.Addr + "/ws/chat/", "--clients", strconv.Itoa(clients),
 		"--rate", strconv.Itoa(rate), "--duration", "1h", "--json",
-	}})
+	}, soak...)})
 	s.waitConnected()
 	return s
 }

@@ -1,2 +1,2 @@
-// Package kubernetes tests what docker/kubernetes promises: its manifests, and restarts inside a color.
+// Package kubernetes tests what docker/kubernetes promises of its manifests.
 package kubernetes
