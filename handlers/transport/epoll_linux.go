@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -86,10 +84,12 @@ func takeOver(nc *net.TCPConn) (int, error) {
 	return fd, nil
 }
 
-// loop waits for its sockets and serves them one after the other.
+// loop waits for its sockets and serves them one after the other. It waits in
+// Go's own poller, of which its epoll set is one more descriptor: a thread of its
+// own in epoll_wait would have to be woken, and to be given a processor, each time.
 type loop struct {
 	epfd    int
-	wake    int // an eventfd: written once, to stop
+	set     *os.File // of epfd, for Go's poller
 	sockets table
 	buf     [ReadBuffer]byte
 }
@@ -97,38 +97,39 @@ type loop struct {
 func newLoop() (*loop, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("epoll: %w", err)
+		return nil, os.NewSyscallError("epoll_create", err)
 	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
+	if err := unix.SetNonblock(epfd, true); err != nil { // or os.NewFile would not give it to the poller
 		_ = unix.Close(epfd)
-		return nil, fmt.Errorf("eventfd: %w", err)
+		return nil, os.NewSyscallError("fcntl", err)
 	}
-	l := &loop{epfd: epfd, wake: wake}
-	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(wake)}); err != nil {
-		_, _ = unix.Close(epfd), unix.Close(wake)
-		return nil, fmt.Errorf("epoll: %w", err)
-	}
-	return l, nil
+	return &loop{epfd: epfd, set: os.NewFile(uintptr(epfd), "epoll")}, nil
 }
 
-func (l *loop) stop() { _, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+func (l *loop) stop() { _ = l.set.Close() }
 
 func (l *loop) run() {
-	defer func() { _, _ = unix.Close(l.epfd), unix.Close(l.wake) }()
 	events := make([]unix.EpollEvent, eventsPerWait)
-	for {
-		n, err := unix.EpollWait(l.epfd, events, -1)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			panic(fmt.Sprintf("epoll_wait: %v", err)) // a bug here, never a peer's doing
-		}
-		for _, event := range events[:max(n, 0)] {
-			if int(event.Fd) == l.wake {
-				return
-			}
+	raw, err := l.set.SyscallConn()
+	for err == nil {
+		n := 0
+		err = raw.Read(func(uintptr) bool {
+			n = l.ready(events)
+			return n > 0
+		})
+		for _, event := range events[:n] {
 			l.serve(event, n == 1)
 		}
 	}
+}
+
+// ready tells what is ready now.
+func (l *loop) ready(events []unix.EpollEvent) int {
+	n, err := ready(l.epfd, events)
+	if err != nil {
+		panic(err) // a bug here, never a peer's doing
+	}
+	return n
 }
 
 // serve acts on one event. An event may be of a socket that was closed since,

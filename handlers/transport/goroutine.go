@@ -4,9 +4,7 @@ package transport
 
 import (
 	"errors"
-	"io"
 	"net"
-	"os"
 	"sync"
 	"syscall"
 
@@ -149,40 +147,6 @@ func (s *goSocket) Close() {
 	s.mu.Unlock()
 	s.resumed.Signal()
 	_ = s.nc.Close()
-}
-
-// read is one read(2) that tells the peer's end as io.EOF.
-func read(fd int, b []byte) (int, error) {
-	for {
-		n, err := unix.Read(fd, b)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EAGAIN):
-			return 0, err
-		case err != nil:
-			return 0, os.NewSyscallError("read", err)
-		case n == 0:
-			return 0, io.EOF
-		}
-		return n, nil
-	}
-}
-
-// write is one write(2); a full window is no error but few bytes.
-func write(fd int, b []byte) (int, error) {
-	for {
-		n, err := unix.Write(fd, b)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EAGAIN):
-			return 0, nil
-		case err != nil:
-			return 0, os.NewSyscallError("write", err)
-		}
-		return n, nil
-	}
 }
 
 func wouldBlock(err error) bool { return errors.Is(err, unix.EAGAIN) }

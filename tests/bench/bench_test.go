@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ const (
 	envRounds = "BENCH_ROUNDS" // how often each server takes its turn
 	envQuick  = "BENCH_QUICK"  // one short round, which shows that all runs and measures nothing
 	envOut    = "BENCH_OUT"    // the folder that the figures are written to; empty: nowhere
+	envOnly   = "BENCH_ONLY"   // a regular expression: only turns whose "server clients × in flight" it matches are taken
 
 	defaultRounds = 5
 	warm          = 500 * time.Millisecond
@@ -78,6 +80,16 @@ func rounds() int {
 		return 1
 	}
 	return defaultRounds
+}
+
+// wanted tells whether a turn is asked for.
+func wanted(b *testing.B, server string, s shape) bool {
+	b.Helper()
+	only, err := regexp.Compile(os.Getenv(envOnly))
+	if err != nil {
+		b.Fatalf("%s: %v", envOnly, err)
+	}
+	return only.MatchString(fmt.Sprintf("%s %s", server, s))
 }
 
 // turn is how long a server is loaded: first to warm it, then to measure it.

@@ -47,8 +47,10 @@ type client struct {
 	message  int    // bytes of one
 	rest     []byte // a frame's beginning
 	count    int
+	next     []byte      // the payload of the reply that is due, as Baton writes it
 	sentAt   []time.Time // a ring: replies come in order
-	head     int
+	newest   int         // where the next message's time goes
+	oldest   int         // where the next reply's message has its time
 	incoming []byte
 }
 
@@ -70,6 +72,7 @@ func dial(o order, number int) (*client, error) {
 	}
 	one := o.Wire.message()
 	c := &client{fd: fd, number: number, sentAt: make([]time.Time, o.InFlight), wire: bytes.Repeat(one, o.InFlight), message: len(one)}
+	c.expect(1)
 	session := fmt.Sprintf("00000000-0000-4000-8000-%012x", time.Now().UnixMilli()<<16&(1<<48-1)+int64(number))
 	_, err = syscall.Write(fd, harness.Handshake{Session: session}.Bytes("localhost"))
 	return c, err
@@ -114,11 +117,19 @@ func (c *client) send(messages int, now time.Time) error {
 	if n, err := syscall.Write(c.fd, c.wire[:size]); err != nil || n != size {
 		return fmt.Errorf("write of %d took %d: %w", size, n, err)
 	}
-	for i := range messages {
-		c.sentAt[(c.head+i)%len(c.sentAt)] = now
+	for range messages {
+		c.sentAt[c.newest] = now
+		c.newest = c.after(c.newest)
 	}
-	c.head += messages
 	return nil
+}
+
+// after is the place behind i in the ring.
+func (c *client) after(i int) int {
+	if i++; i == len(c.sentAt) {
+		return 0
+	}
+	return i
 }
 
 // receive reads once, checks every reply and says how many there were.
@@ -143,16 +154,15 @@ func (c *client) receive(now time.Time, times *latencies) (int, error) {
 		if size == 0 {
 			break
 		}
-		for line := range bytes.SplitSeq(payload, []byte("\n")) { // centrifuge joins replies
-			counted, err := c.reply(first, line)
-			if err != nil {
-				return replies, err
-			}
-			if counted {
-				times.add(now.Sub(c.sentAt[(c.head-len(c.sentAt)+replies)%len(c.sentAt)]))
-				replies++
-			}
+		counted, err := c.replies(first, payload)
+		if err != nil {
+			return replies, err
 		}
+		for range counted {
+			times.add(now.Sub(c.sentAt[c.oldest]))
+			c.oldest = c.after(c.oldest)
+		}
+		replies += counted
 		data = data[size:]
 	}
 	c.rest = append(c.rest[:0], data...)
@@ -180,7 +190,31 @@ func cut(data []byte) (first byte, payload []byte, size int) {
 
 var countField = []byte(`{"count":`)
 
-// reply checks one frame: the next count, or something that is no reply.
+// replies checks one frame and says how many replies are in it: centrifuge joins them by lines.
+func (c *client) replies(first byte, payload []byte) (int, error) {
+	if first == opText && bytes.Equal(payload, c.next) {
+		c.count++
+		c.expect(c.count + 1)
+		return 1, nil
+	}
+	n := 0
+	for line := range bytes.SplitSeq(payload, []byte("\n")) {
+		counted, err := c.reply(first, line)
+		if err != nil {
+			return n, err
+		}
+		if counted {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (c *client) expect(count int) {
+	c.next = append(strconv.AppendInt(append(c.next[:0], countField...), int64(count), 10), '}')
+}
+
+// reply checks one line: the next count, or something that is no reply.
 func (c *client) reply(first byte, payload []byte) (bool, error) {
 	if first != opText {
 		return false, fmt.Errorf("frame %#x %q", first, payload)
@@ -194,5 +228,6 @@ func (c *client) reply(first byte, payload []byte) (bool, error) {
 		return false, fmt.Errorf("reply %q after %d", payload, c.count)
 	}
 	c.count = count
+	c.expect(count + 1)
 	return true, nil
 }

@@ -40,6 +40,9 @@ func BenchmarkMessages(b *testing.B) {
 		for _, s := range shapes {
 			for turn := range able {
 				candidate := able[(turn+round)%len(able)]
+				if !wanted(b, candidate.name, s) {
+					continue
+				}
 				fmt.Fprintf(os.Stderr, "round %d of %d, %s, %s\n", round+1, rounds(), s, candidate.name)
 				found.add(candidate.name, s, turnOf(b, candidate, redis, s))
 			}
@@ -85,7 +88,7 @@ func (r results) print(all []server, shapes []shape) {
 		for _, candidate := range all {
 			f := r[candidate.name][s]
 			if f == nil {
-				fmt.Fprintf(out, "%s\t%s\tnot installed\t\t\t\t\t\t\n", s, candidate.name)
+				fmt.Fprintf(out, "%s\t%s\tnot run\t\t\t\t\t\t\n", s, candidate.name)
 				continue
 			}
 			fmt.Fprintf(out, "%s\t%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.0f\t±%.0f%%\t\n", s, candidate.name,
@@ -120,14 +123,17 @@ func messageTargets(r results) []target {
 	p99 := func(f *figures) []float64 { return f.P99 }
 	of := func(s shape, what, peer string, pick func(*figures) []float64, bound float64, least bool) target {
 		t := target{What: fmt.Sprintf("%s: %s, of %s", s, what, possessive(peer)), Bound: bound, Least: least}
-		if ours, theirs := r["baton"][s], r[peer][s]; theirs != nil {
+		if ours, theirs := r["baton"][s], r[peer][s]; ours != nil && theirs != nil {
 			t.Value, t.Spread = ratio(pick(ours), pick(theirs))
 		}
 		return t
 	}
 	own := func(s shape, what string, pick func(*figures) []float64, bound float64) target {
-		values := pick(r["baton"][s])
-		return target{What: fmt.Sprintf("%s: %s", s, what), Value: median(values), Spread: spread(values), Bound: bound, Unit: " µs"}
+		t := target{What: fmt.Sprintf("%s: %s", s, what), Bound: bound, Unit: " µs"}
+		if ours := r["baton"][s]; ours != nil {
+			t.Value, t.Spread = median(pick(ours)), spread(pick(ours))
+		}
+		return t
 	}
 	return []target{
 		of(deep, "messages a second", "no store", rate, 6, true),
