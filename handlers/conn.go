@@ -48,6 +48,7 @@ type conn struct {
 	flightAge int64  // when the first message in flight was read
 	since     int64  // when the first pending message was read
 	heard     int64  // when the peer was last heard
+	renewed   int64  // when the session's time to live last began anew
 	rate      rate
 	partAt    int64  // when a parting connection is cut
 	out       []byte // what the socket has not taken yet
@@ -56,7 +57,7 @@ type conn struct {
 }
 
 func newConn(hub *Hub, socket transport.Socket, v *visitor, resumable bool) *conn {
-	return &conn{hub: hub, socket: socket, visitor: v, resumable: resumable, count: v.session.Count, heard: hub.now()}
+	return &conn{hub: hub, socket: socket, visitor: v, resumable: resumable, count: v.session.Count, heard: hub.now(), renewed: hub.now()}
 }
 
 // Opened implements transport.Conn.
@@ -192,11 +193,16 @@ func (c *conn) Commit() (session.Commit, bool) {
 	if c.pending == 0 { // a refresh of the session's life
 		c.since = c.hub.now()
 	}
+	fresh := c.pending > 0 && c.since < c.renewed+int64(c.hub.grain)
+	if !fresh {
+		c.renewed = c.since
+	}
 	c.inFlight, c.flightAge, c.pending = c.pending, c.since, 0
 	return session.Commit{
 		Owner:    c.visitor.session.Owner,
 		Count:    c.count + uint64(c.inFlight),
 		Live:     c.phase != ended,
+		Fresh:    fresh,
 		Deadline: c.hub.deadline(c.since),
 	}, true
 }

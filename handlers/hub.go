@@ -39,6 +39,7 @@ type Hub struct {
 	buffers sync.Pool // of replies
 	lists   sync.Pool // of connections
 	began   time.Time
+	grain   time.Duration // how exactly a session's time to live is kept
 
 	handler   Handler
 	receiver  Receiver // nil: it does not want to be told; so are the others
@@ -66,6 +67,7 @@ type shard struct {
 func NewHub(config HubConfig, committers []*session.Committer, m *metrics.Metrics, log *slog.Logger) *Hub {
 	h := &Hub{
 		config: config, metrics: m, log: log, began: time.Now(), stop: make(chan struct{}),
+		grain:   min(config.SessionTTL/grainsPerTTL, maxGrain),
 		handler: Counting{}, calls: newCalls(), directory: newDirectory(),
 	}
 	h.buffers.New = func() any { return new([]byte) }
@@ -220,10 +222,14 @@ func (c *conn) attrs() []any {
 }
 
 // sweepsPerIdle is how often in IDLE_TIMEOUT connections are looked at;
-// refreshesPerTTL is the same for SESSION_TTL.
+// refreshesPerTTL is the same for SESSION_TTL. It begins anew with each message;
+// while many sessions are busy, as exactly as grainsPerTTL and maxGrain say: it
+// would be a third of their cost in Redis.
 const (
 	sweepsPerIdle   = 20
 	refreshesPerTTL = 3
+	grainsPerTTL    = 100
+	maxGrain        = time.Second
 	minSweep        = 10 * time.Millisecond
 	maxSweep        = 250 * time.Millisecond
 )

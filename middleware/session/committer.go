@@ -17,6 +17,7 @@ type Commit struct {
 	Owner
 	Count    uint64
 	Live     bool      // the connection is there: only then may a lost session be repaired
+	Fresh    bool      // its time to live was renewed so lately that it need not be, among many
 	Deadline time.Time // after it the commit has failed
 }
 

@@ -28,7 +28,12 @@ type Store struct {
 	timeout time.Duration
 	attempt time.Duration
 	waits   bool // for replicas
+	// perScript is how many commits one call of the script carries: in a Cluster one, since a script's keys must be of one slot.
+	perScript int
 }
+
+// maxPerScript keeps what Redis does at one go under half a millisecond: others wait meanwhile.
+const maxPerScript = 128
 
 // StoreConfig is what a Store needs to know.
 type StoreConfig struct {
@@ -43,15 +48,20 @@ func NewStore(db redis.UniversalClient, config StoreConfig) *Store {
 		waitForReplicas(db, config.WaitReplicas)
 	}
 	s := storage.NewFromConnection(db)
+	perScript := maxPerScript
+	if _, cluster := db.(*redis.ClusterClient); cluster {
+		perScript = 1
+	}
 	return &Store{
-		storage: s,
-		db:      s.Conn(),
-		claim:   claimScript(),
-		commit:  commitScript(),
-		ttl:     strconv.FormatInt(config.TTL.Milliseconds(), 10),
-		timeout: config.CommitTimeout,
-		attempt: attemptTimeout(config.CommitTimeout),
-		waits:   config.WaitReplicas > 0,
+		storage:   s,
+		db:        s.Conn(),
+		claim:     claimScript(),
+		commit:    commitScript(),
+		ttl:       strconv.FormatInt(config.TTL.Milliseconds(), 10),
+		timeout:   config.CommitTimeout,
+		attempt:   attemptTimeout(config.CommitTimeout),
+		perScript: perScript,
+		waits:     config.WaitReplicas > 0,
 	}
 }
 

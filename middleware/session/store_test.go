@@ -279,6 +279,86 @@ func TestCommitterAnswersEveryEntryOnceAndLeavesNothingBehind(t *testing.T) {
 	embedded.Close()
 }
 
+func TestABrokenSessionLeavesTheOthersAlone(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store, db redis.UniversalClient) {
+		ctx := t.Context()
+		damage := errors.Join(db.Set(ctx, key("string"), "1", 0).Err(), db.HSet(ctx, key("words"), "owner", "a", "count", "many").Err())
+		if damage != nil {
+			t.Fatal(damage)
+		}
+		b := newBatch(s, noObserver{})
+		entries := map[string]*entry{}
+		for i := range maxPerScript { // more than one script's, with the two below
+			entries[string(rune('A'+i))] = nil
+		}
+		entries["string"], entries["words"] = nil, nil
+		for id := range entries {
+			e := &entry{done: make(chan error, 1), commit: Commit{
+				Owner: Owner{Session: id, Token: "a"}, Count: 4, Live: true, Deadline: time.Now().Add(10 * time.Second),
+			}}
+			entries[id] = e
+			b.join(e)
+		}
+		mustClaim(t, s, owner("a", ""))
+		if err := commitOnce(t, s, Commit{Owner: owner("a", ""), Count: 1, Live: true}); err != nil { // Redis has the script now
+			t.Fatal(err)
+		}
+		for tries := 0; !b.empty(); tries++ {
+			if b.send(); tries > 20 {
+				t.Fatalf("%d are still to be sent: %v", len(b.waiting), b.waiting[0].err)
+			}
+		}
+		for id, e := range entries {
+			switch err := <-e.done; {
+			case id == "string" || id == "words":
+				if !errors.Is(err, ErrUnavailable) {
+					t.Errorf("%s: %v, want ErrUnavailable", id, err)
+				}
+			case err != nil:
+				t.Errorf("%s: %v", id, err)
+			case db.HGet(ctx, key(id), "count").Val() != "4":
+				t.Errorf("%s was not stored", id)
+			}
+		}
+	})
+}
+
+func TestAFreshSessionsLifeIsNotRenewedInACrowd(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store, db redis.UniversalClient) {
+		mustClaim(t, s, owner("a", "1"))
+		const left = 5 * time.Second
+		count := uint64(0)
+		for _, c := range []struct {
+			live, fresh bool
+			size        int
+			renewed     bool
+		}{
+			{true, true, crowd, false},
+			{true, true, crowd - 1, true},
+			{true, false, crowd, true},
+			{false, true, crowd, true}, // the connection has ended: from here it counts
+		} {
+			db.PExpire(t.Context(), key("s"), left)
+			count++
+			b := newBatch(s, noObserver{})
+			for i := range c.size {
+				commit := Commit{Owner: owner("a", "1"), Count: count, Live: c.live, Fresh: c.fresh, Deadline: time.Now().Add(10 * time.Second)}
+				if i > 0 {
+					commit.Session = "other"
+				}
+				b.join(&entry{commit: commit, done: make(chan error, 1)})
+			}
+			for !b.empty() {
+				b.send()
+			}
+			if ttl := db.PTTL(t.Context(), key("s")).Val(); (ttl > left) != c.renewed {
+				t.Errorf("%+v: %v are left", c, ttl)
+			}
+		}
+		assertField(t, db, "count", "4")
+	})
+}
+
 func TestCommitFailsAtItsDeadlineWhenRedisIsAway(t *testing.T) {
 	db, err := Connect("redis://127.0.0.1:1", 300*time.Millisecond)
 	if err != nil {
