@@ -2,8 +2,10 @@ package handlers
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"testing"
 	"time"
 
@@ -127,7 +129,7 @@ func TestTheDirectoryForgetsWhoLeft(t *testing.T) {
 	var peers []*Peer
 	for i := range 3 {
 		c, _ := testConn(h)
-		c.visitor.session.Session = fmt.Sprint(i % 2) // the third takes the first one's session
+		c.visitor.session.Session = strconv.Itoa(i % 2) // the third takes the first one's session
 		p := &Peer{conn: c}
 		d.enter(p)
 		peers = append(peers, p)
@@ -140,10 +142,10 @@ func TestTheDirectoryForgetsWhoLeft(t *testing.T) {
 	if err := peers[0].Join("g0"); err != nil {
 		t.Errorf("joined again: %v", err)
 	}
-	if err := peers[0].Join("one more"); err != ErrTooManyGroups {
+	if err := peers[0].Join("one more"); !errors.Is(err, ErrTooManyGroups) {
 		t.Errorf("group %d: %v", maxGroups+1, err)
 	}
-	if err := peers[0].Join(""); err != channel.ErrName {
+	if err := peers[0].Join(""); !errors.Is(err, channel.ErrName) {
 		t.Errorf("no name: %v", err)
 	}
 	peers[0].Leave("g0")
@@ -154,7 +156,7 @@ func TestTheDirectoryForgetsWhoLeft(t *testing.T) {
 	if p, ok := d.session("0"); !ok || p != peers[2] {
 		t.Error("the session's newer connection was forgotten")
 	}
-	if err := peers[0].Join("g1"); err != ErrGone {
+	if err := peers[0].Join("g1"); !errors.Is(err, ErrGone) {
 		t.Errorf("joined after the end: %v", err)
 	}
 	d.exit(peers[1])

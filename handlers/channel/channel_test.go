@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -148,7 +149,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	if r.size > maxWaiting || w.count(Dropped) == 0 {
 		t.Errorf("%d bytes wait, %d messages dropped", r.size, w.count(Dropped))
 	}
-	if err := r.Channel().ToAll(text); err != ErrBusy {
+	if err := r.Channel().ToAll(text); !errors.Is(err, ErrBusy) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -157,15 +158,15 @@ func TestWhatMayNotBeSent(t *testing.T) {
 	c := NewMemory(func(Message) { t.Error("delivered") }, &watch{})
 	long := strings.Repeat("x", MaxText+1)
 	for _, text := range []string{"", long, "\xff"} {
-		if err := c.ToAll([]byte(text)); err != ErrText {
+		if err := c.ToAll([]byte(text)); !errors.Is(err, ErrText) {
 			t.Errorf("%.5q: %v", text, err)
 		}
 	}
 	for _, name := range []string{"", strings.Repeat("x", MaxName+1)} {
-		if err := c.ToGroup(name, []byte("x")); err != ErrName {
+		if err := c.ToGroup(name, []byte("x")); !errors.Is(err, ErrName) {
 			t.Errorf("group %.5q: %v", name, err)
 		}
-		if err := c.ToSession(name, []byte("x")); err != ErrName {
+		if err := c.ToSession(name, []byte("x")); !errors.Is(err, ErrName) {
 			t.Errorf("session %.5q: %v", name, err)
 		}
 	}

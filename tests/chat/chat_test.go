@@ -3,6 +3,7 @@ package chat
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -104,7 +105,7 @@ func TestBothColorsHearEachOtherThroughADrain(t *testing.T) {
 	if code := blue.Exit(t, within); code != 0 {
 		t.Errorf("blue ended with %d", code)
 	}
-	if stored := redis.Field(anna, "count"); stored != fmt.Sprint(each+2) {
+	if stored := redis.Field(anna, "count"); stored != strconv.Itoa(each+2) {
 		t.Errorf("stored count %s, want %d", stored, each+2)
 	}
 }
