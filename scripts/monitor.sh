@@ -27,7 +27,7 @@ usage: scripts/monitor.sh [options]
   --json               one JSON object a look, a line each
   --metrics-only       without the logs
   --logs-only          only the newest ERROR lines
-  --driver NAME        compose or local (default: what runs)
+  --driver NAME        compose, local or kubernetes (default: what runs)
   -h, --help           this text
 
 It ends with q or Ctrl-C. NO_COLOR is honored. Exit codes: 0 ended · 1 failed · 2 usage.
@@ -44,6 +44,7 @@ parse() {
   while (($# > 0)); do
     case "$1" in
       --interval | --driver) take_value "$@" && shift ;;
+      --*=*) take_value "${1%%=*}" "${1#*=}" ;;
       --once) ONCE=1 ;;
       --json) FORMAT=json ;;
       --metrics-only) only metrics ;;
@@ -59,6 +60,8 @@ take_value() {
   if (($# < 2)); then misuse "$1 needs a value"; fi
   if [[ "$1" == --driver ]]; then
     FLAG_DRIVER="$2"
+  elif [[ "$1" != --interval ]]; then
+    misuse "unknown option $1"
   elif [[ "$2" =~ ^[0-9]*\.?[0-9]+$ && "$2" =~ [1-9] ]]; then
     INTERVAL="$2"
   else

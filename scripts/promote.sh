@@ -51,7 +51,7 @@ defaults() {
   COMMAND=promote WANTED="" BAKE="" RETIRE_TIMEOUT=30 RETIRE=true DRY_RUN=false JSON=false DRIVER_FLAG=""
   ROLLBACK=false FROM="" TO="" PHASE=ended FAILURE="" RESUME="" RECOVERED_BACK=false
   CANARY_SESSION="" CANARY_BEFORE="" CANARY_AFTER="" SWITCH_MS="" RESUMES_BEFORE=""
-  SESSIONS_BEFORE="" SESSIONS_MOVED="" RETIRED=false FORCED=false CLOSES="" STEP_NOTE="" TOOL_SAID=""
+  SESSIONS_BEFORE="" SESSIONS_MOVED="" RETIRED=false FORCED=false CLOSES="" STEP_NOTE="" TOOL_SAID="" KNOWN_TROUBLE=""
   STARTED_MS="$(now_ms)"
 }
 
@@ -91,6 +91,7 @@ to_seconds() {
 }
 
 refuse_second() {
+  if [[ "$(lock_holder "$(promote_lock)")" == stack.sh ]]; then die 3 "stack.sh up or down is at work: wait for its end. Nothing was changed"; fi
   die 3 "another promote holds the lock $(promote_lock) ($(promote_state)). Nothing was changed"
 }
 
@@ -100,6 +101,7 @@ under_lock() {
   trap finish EXIT
   trap 'fail "stopped by SIGINT"' INT
   trap 'fail "stopped by SIGTERM"' TERM
+  trap 'fail "stopped by SIGHUP"' HUP
   find_active
   recover
   if [[ -n "$RESUME" ]]; then resume; else promote_wanted; fi
@@ -107,7 +109,7 @@ under_lock() {
 
 find_active() {
   FROM="$(driver_active_color)"
-  is_color "$FROM" || fail "$DYNAMIC_FILE does not say which color is active: is the stack up? ('stack.sh up --driver $DRIVER')"
+  is_color "$FROM" || fail "$DYNAMIC_FILE does not say which one color is active: is the stack up? ('stack.sh up --driver $DRIVER')"
   TO="$(other_color "$FROM")"
 }
 
@@ -134,7 +136,8 @@ after_switch() {
 
 retire_and_report() {
   if [[ "$RETIRE" == true ]]; then
-    trap 'warn "the switch is made; finishing the retirement of $FROM"' INT TERM
+    # From here on there is only forward. Ignored, not only caught: a Ctrl-C is for the commands below too.
+    trap '' INT TERM HUP
     step retire "$FROM drains, at most $RETIRE_TIMEOUT s" step_retire
   fi
   journal_clear
@@ -171,7 +174,7 @@ promote() {
 dry_run() {
   local from to
   from="$(driver_active_color)"
-  is_color "$from" || die 1 "$DYNAMIC_FILE does not say which color is active: is the stack up?"
+  is_color "$from" || die 1 "$DYNAMIC_FILE does not say which one color is active: is the stack up?"
   to="${WANTED:-$(other_color "$from")}"
   if journal_read; then say "first: recover a promote to $JOURNAL_TO that was stopped at its step '$JOURNAL_STEP'"; fi
   if [[ "$to" == "$from" ]]; then
@@ -215,7 +218,7 @@ status() {
   if [[ "$JSON" == true ]]; then
     status_json "$front_color"
   else
-    say "active   $(driver_active_color)"
+    say "active   $(active_text)"
     say "front    $(driver_front_url) ($(front_state))"
     for color in blue green; do say "$(printf '%-8s' "$color") $(color_state "$color")"; done
     say "promote  $(promote_state)"

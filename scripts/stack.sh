@@ -8,6 +8,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$ROOT/scripts/lib/color.sh"
 # shellcheck source=scripts/lib/lock.sh
 source "$ROOT/scripts/lib/lock.sh"
+# shellcheck source=scripts/lib/journal.sh
+source "$ROOT/scripts/lib/journal.sh"
 
 usage() {
   cat <<'TEXT'
@@ -27,17 +29,27 @@ exit: 0 done, 1 failed (status: not serving), 2 usage
 TEXT
 }
 
+# up writes the active color too: beside a promote it could take a switch back.
 up() {
-  driver_up || die 1 "the stack did not come up"
+  take_lock
+  driver_up 9>&- || die 1 "the stack did not come up"
   say "serving: $(driver_front_url) ($(driver_active_color) is active)"
 }
 
 # down does not pull the stack away under a promote, which would take it for a
 # failure and start to repair.
 down() {
-  lock_take "$(promote_lock)" || die 1 "a promote is under way: end it first (promote.sh status tells its process)"
-  driver_down 9>&-
+  take_lock
+  driver_down 9>&- || die 1 "the stack did not go down"
+  # What a killed promote left to be recovered is gone with it.
+  journal_clear
   say "the stack is down"
+}
+
+take_lock() {
+  lock_take "$(promote_lock)" && return
+  if [[ "$(lock_holder "$(promote_lock)")" == stack.sh ]]; then die 1 "another stack.sh up or down is at work: wait for its end"; fi
+  die 1 "a promote is under way: end it first (promote.sh status tells its process)"
 }
 
 status() {
@@ -45,7 +57,7 @@ status() {
   front="$(driver_front_url)"
   say "driver   $DRIVER"
   say "front    $front ($(front_state))"
-  say "active   $(driver_active_color)"
+  say "active   $(active_text)"
   for color in blue green; do say "$(printf '%-8s' "$color") $(color_state "$color")"; done
   http_ready "$front"
 }
@@ -55,7 +67,7 @@ main() {
   while (($#)); do
     case "$1" in
       up | down | status | logs) command="$1" ;;
-      --driver) driver="${2:?--driver needs compose, local or kubernetes}" && shift ;;
+      --driver) (($# > 1)) || die 2 "--driver needs compose, local or kubernetes" && driver="$2" && shift ;;
       --driver=*) driver="${1#*=}" ;;
       -h | --help) usage && exit 0 ;;
       *) usage >&2 && exit 2 ;;

@@ -14,7 +14,7 @@ source "$ROOT/scripts/lib/dynamic.sh"
 # shellcheck source=scripts/drivers/compose_stack.sh
 source "$ROOT/scripts/drivers/compose_stack.sh"
 
-DYNAMIC_FILE="${BATON_DYNAMIC_DIR:-$ROOT/docker/traefik/dynamic}/baton.yml"
+DYNAMIC_FILE="$(env_value BATON_DYNAMIC_DIR "$ROOT/docker/traefik/dynamic")/baton.yml"
 # shellcheck disable=SC2034 # promote.sh's
 MIRROR_FILE="$ENV_FILE"
 COMPOSE_PROJECT="$(env_value COMPOSE_PROJECT_NAME baton)"
@@ -63,7 +63,10 @@ driver_replica_urls() {
 }
 
 driver_start_color() {
-  compose up -d --no-deps "app_$1" >>"$STATE_DIR/compose.log" 2>&1
+  compose up -d --no-deps "app_$1" >>"$STATE_DIR/compose.log" 2>&1 || {
+    warn "docker compose: $(tail -n 1 "$STATE_DIR/compose.log" | cut -c 1-300)"
+    return 1
+  }
 }
 
 driver_color_alive() { compose_containers "app_$1" | grep -c . || true; }

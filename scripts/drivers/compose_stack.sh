@@ -2,12 +2,14 @@
 # The compose driver's up and down.
 
 COMPOSE_UP_TIMEOUT_MS=120000
+# Made by up where nobody set them.
+COMPOSE_SECRETS=(REDIS_PASSWORD REDIS_APP_PASSWORD GRAFANA_ADMIN_PASSWORD)
 
 driver_up() {
   local active
   compose_ensure_secrets && compose_ensure_images || return 1
-  active="$(driver_active_color)"
-  active="${active:-blue}"
+  active="$(dynamic_active_or_blue)" || return 1
+  mirror_check "$active"
   compose up -d "app_$active" >&2 || return 1
   # After the networks are made: one of them says who we are to the front door.
   mkdir -p "$(dirname "$DYNAMIC_FILE")" && dynamic_write "$active" || return 1
@@ -20,9 +22,10 @@ driver_up() {
 # compose_platform: the services beside the colors. BATON_WITHOUT leaves some
 # out, as a site does that cannot have an image.
 compose_platform() {
-  local service
+  local service without
+  without=" $(env_value BATON_WITHOUT "") "
   for service in redis traefik prometheus grafana; do
-    if [[ " ${BATON_WITHOUT:-} " != *" $service "* ]]; then echo "$service"; fi
+    if [[ "$without" != *" $service "* ]]; then echo "$service"; fi
   done
 }
 
@@ -41,12 +44,18 @@ compose_wait() {
 compose_ensure_secrets() {
   local name
   if [[ ! -e "$ENV_FILE" ]]; then
-    (umask 077 && cp "$ROOT/.env.example" "$ENV_FILE" && chmod 600 "$ENV_FILE") || return 1
+    (umask 077 && cp "$ROOT/.env.example" "$ENV_FILE" && chmod 600 "$ENV_FILE") || {
+      warn "$ENV_FILE could not be made"
+      return 1
+    }
     say "$ENV_FILE was made from .env.example"
   fi
-  for name in REDIS_PASSWORD REDIS_APP_PASSWORD GRAFANA_ADMIN_PASSWORD; do
+  for name in "${COMPOSE_SECRETS[@]}"; do
     if [[ -z "$(env_value "$name" "")" ]]; then
-      set_env_line "$ENV_FILE" "$name" "$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')" || return 1
+      set_env_line "$ENV_FILE" "$name" "$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')" || {
+        warn "$name could not be written to $ENV_FILE: is it read-only? Set it there or in the environment"
+        return 1
+      }
       say "$name was made and stands in $ENV_FILE"
     fi
   done
@@ -69,8 +78,10 @@ compose_ensure_images() {
 
 # Every profile, also those that stand beside the stack: nothing is left.
 driver_down() {
+  local name
   # compose.yml asks for the passwords whatever is done; to end the stack none is needed.
-  REDIS_PASSWORD="$(env_value REDIS_PASSWORD none)" REDIS_APP_PASSWORD="$(env_value REDIS_APP_PASSWORD none)" compose --profile redis-exporter --profile alerting down --remove-orphans >&2
+  for name in "${COMPOSE_SECRETS[@]}"; do export "$name=$(env_value "$name" none)"; done
+  compose --profile redis-exporter --profile alerting down --remove-orphans >&2
 }
 
 driver_follow_logs() { compose logs --follow --tail 20; }

@@ -30,7 +30,7 @@ driver_down() {
   local color
   for color in blue green; do driver_term_color "$color" 30; done
   process_stop proxy 5 || true
-  rm -f "$STATE_DIR/promote.journal" "$STATE_DIR/ports/proxy"
+  rm -f "$STATE_DIR/ports/proxy"
 }
 
 driver_follow_logs() { kube logs --selector app.kubernetes.io/name=baton --tail 20 --follow --max-log-requests 50; }

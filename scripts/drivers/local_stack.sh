@@ -10,8 +10,8 @@ driver_up() {
   local active
   [[ -x "$LOCAL_BIN" ]] || die 1 "there is no binary at $LOCAL_BIN: run 'make build', or set BATON_BIN"
   mkdir -p "$STATE_DIR"/{pids,ports,logs,dynamic,redis}
-  active="$(driver_active_color)"
-  active="${active:-blue}"
+  active="$(dynamic_active_or_blue)" || return 1
+  mirror_check "$active"
   local_up_store && local_up_color "$active" && local_up_front "$active" && return
   local_tell_logs
   driver_down
@@ -101,7 +101,11 @@ driver_down() {
   for name in "${names[@]}"; do process_signal TERM "$name"; done
   for name in "${names[@]}"; do process_stop "$name" "$LOCAL_DOWN_TIMEOUT"; done
   for name in front store; do process_stop "$name" 5; done
-  rm -f "$STATE_DIR/ports/front-metrics" "$STATE_DIR/promote.journal"
+  rm -f "$STATE_DIR/ports/front-metrics"
 }
 
-driver_follow_logs() { exec tail -n 20 -F "$STATE_DIR"/logs/*.log; }
+driver_follow_logs() {
+  local logs=("$STATE_DIR"/logs/*.log)
+  [[ -e "${logs[0]}" ]] || die 1 "there are no logs under $STATE_DIR: no local stack was started here"
+  exec tail -n 20 -F "${logs[@]}"
+}

@@ -48,6 +48,13 @@ color_state() {
   fi
 }
 
+# active_text: for people.
+active_text() {
+  local active
+  active="$(driver_active_color)"
+  echo "${active:-unknown, $DYNAMIC_FILE names none}"
+}
+
 # front_serves COLOR: the front door routes to it.
 front_serves() { [[ "$(http_color "$(driver_front_url)")" == "$1" ]]; }
 

@@ -8,25 +8,38 @@ ENV_FILE="${BATON_ENV_FILE:-$ROOT/.env}"
 # Progress goes to stdout; with --json to stderr, so that stdout is one object.
 SAY_FD=1
 
-say() { printf '%s\n' "$*" >&"$SAY_FD"; }
-warn() { printf 'warning: %s\n' "$*" >&2; }
+say() { print_to "$SAY_FD" "$*"; }
+warn() { complain "warning: $*"; }
+complain() { print_to 2 "$*"; }
+
+# print_to FD TEXT, in a process of its own: a reader that has gone (| head) ends that one only.
+print_to() { (trap '' PIPE && printf '%s\n' "$2" >&3) 3>&"$1" 2>/dev/null || true; }
 
 # die CODE SENTENCE: for what goes wrong before anything was begun.
 die() {
-  printf '%s: %s\n' "$(basename "$0")" "$2" >&2
+  complain "$(basename "$0"): $2"
   exit "$1"
 }
 
 # env_value NAME DEFAULT: the environment, else .env, else the default.
 env_value() {
   local value="${!1:-}"
-  if [[ -z "$value" && -r "$ENV_FILE" ]]; then
-    value="$(sed -n "s/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$1[[:space:]]*=[[:space:]]*//p" "$ENV_FILE" | tail -n 1)"
-    value="${value%$'\r'}"
-    value="${value%\"}"
-    value="${value#\"}"
-  fi
+  if [[ -z "$value" ]]; then value="$(env_line "$ENV_FILE" "$1")"; fi
   printf '%s\n' "${value:-$2}"
+}
+
+# env_line FILE NAME: the value there, without its quotes or the comment behind it; nothing if there is none.
+env_line() {
+  local value
+  [[ -r "$1" ]] || return 0
+  value="$(sed -n "s/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$2[[:space:]]*=/ /p" "$1" | tail -n 1)"
+  value="${value#"${value%%[![:space:]]*}"}"
+  case "$value" in
+    \"*) value="${value#\"}" value="${value%%\"*}" ;;
+    \'*) value="${value#\'}" value="${value%%\'*}" ;;
+    *) value=" $value" value="${value%%[[:space:]]#*}" value="${value#" "}" ;;
+  esac
+  printf '%s\n' "${value%"${value##*[![:space:]]}"}"
 }
 
 is_color() { [[ "$1" == blue || "$1" == green ]]; }
@@ -35,9 +48,13 @@ is_driver() { [[ "$1" == compose || "$1" == local || "$1" == kubernetes ]]; }
 
 other_color() { if [[ "$1" == blue ]]; then echo green; else echo blue; fi; }
 
-# now_ms is the clock in milliseconds.
+# now_ms is a clock in milliseconds, for durations: since boot where the system says so, since a deadline must not
+# move when somebody sets the time.
 now_ms() {
-  if [[ -n "${EPOCHREALTIME:-}" ]]; then
+  local up
+  if { read -r up _ </proc/uptime; } 2>/dev/null; then
+    echo $((10#${up/./} * 10))
+  elif [[ -n "${EPOCHREALTIME:-}" ]]; then
     local us="${EPOCHREALTIME//[.,]/}"
     echo "${us%???}"
   else
@@ -49,10 +66,12 @@ now_ms() {
 seconds() { printf '%d.%02d' "$(($1 / 1000))" "$(($1 % 1000 / 10))"; }
 
 # replace_file FILE: stdin becomes the file, whole or not at all: it is written
-# beside it and renamed. A disk that is full or read-only leaves the old file.
+# beside it and renamed. A disk that is full or read-only leaves the old file,
+# and a link stays one.
 replace_file() {
   local file="$1" temporary
-  temporary="$(dirname "$1")/.$(basename "$1").tmp"
+  if [[ -L "$file" ]]; then file="$(readlink -f "$file")" || return 1; fi
+  temporary="$(dirname "$file")/.$(basename "$file").tmp"
   if [[ -e "$file" ]]; then cp -p "$file" "$temporary" || return 1; fi
   { cat >"$temporary"; } 2>/dev/null || {
     rm -f "$temporary" 2>/dev/null
@@ -66,6 +85,15 @@ set_env_line() {
   local rest=""
   if [[ -e "$1" ]]; then rest="$(grep -v "^[[:space:]]*$2[[:space:]]*=" "$1" || true)"; fi
   printf '%s%s=%s\n' "${rest:+$rest$'\n'}" "$2" "$3" | replace_file "$1"
+}
+
+# mirror_check ACTIVE: the mirror decides nothing, but one that differs tells of a file changed past promote.sh.
+mirror_check() {
+  local said
+  said="$(env_line "$MIRROR_FILE" ACTIVE_ENV)"
+  if [[ -n "$said" && "$said" != "$1" ]]; then
+    warn "$DYNAMIC_FILE says $1, but ACTIVE_ENV in $MIRROR_FILE says $said: was the file edited, or checked out? It is the file that counts"
+  fi
 }
 
 # choose_driver NAME loads a driver. Without a name: BATON_DRIVER, else the

@@ -5,8 +5,21 @@ DYNAMIC_TEMPLATE="$ROOT/docker/traefik/dynamic.yml.tmpl"
 # Who may use /blue, /green and /metrics: this machine, and Docker's own bridges.
 ADMIN_CIDRS_DEFAULT="127.0.0.0/8,::1/128,172.16.0.0/12"
 
-# dynamic_active FILE: blue or green; nothing if the file does not say.
-dynamic_active() { sed -n -E 's/^ *- name: *(blue|green) *$/\1/p' "$1" 2>/dev/null | head -n 1 || true; }
+# dynamic_active FILE: blue or green; nothing if the file does not name exactly one.
+dynamic_active() {
+  awk '/^ *- name:/ { color = $3; n++ } END { if (n == 1 && color ~ /^(blue|green)$/) print color }' "$1" 2>/dev/null || true
+}
+
+# dynamic_active_or_blue: for a start. What somebody wrote there by hand is not overwritten with a guess.
+dynamic_active_or_blue() {
+  local active
+  active="$(dynamic_active "$DYNAMIC_FILE")"
+  if [[ -z "$active" && -s "$DYNAMIC_FILE" ]]; then
+    warn "$DYNAMIC_FILE does not name one active color: write blue or green under active-app, or remove the file to begin with blue"
+    return 1
+  fi
+  echo "${active:-blue}"
+}
 
 # dynamic_render ACTIVE: the file's content, from the template and the driver's servers.
 dynamic_render() {

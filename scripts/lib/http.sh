@@ -15,7 +15,7 @@ http_status() { curl --silent --noproxy '*' --output /dev/null --write-out '%{ht
 http_color() { { http_get "$1/version" || true; } | sed -n 's/.*"color" *: *"\([a-z]*\)".*/\1/p'; }
 
 # http_ready BASE
-http_ready() { http_get "$1/readyz" >/dev/null; }
+http_ready() { http_get "$1/readyz" >/dev/null || return 1; }
 
 # http_not_ready_why BASE: what /readyz says, on one line.
 http_not_ready_why() {

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# One promote at a time. The lock dies with its holder.
+# One promote at a time, and none while the stack goes up or down. The lock dies
+# with its holder.
 
 promote_lock() { echo "$STATE_DIR/promote.lock"; }
 
@@ -18,21 +19,27 @@ lock_take() {
   fi
   { exec 9>>"$1"; } 2>/dev/null || die 1 "cannot write $1: is the disk full or read-only? Nothing was changed"
   flock --nonblock 9 || { ! lock_holder_lives "$1" && flock --wait "$LOCK_STRAGGLERS" 9; } || return 1
-  printf '%s %s\n' "$$" "$(process_stamp "$$")" >"$1" 2>/dev/null || true
+  lock_sign "$1" 2>/dev/null || true
 }
+
+# lock_sign FILE: who holds it.
+lock_sign() { printf '%s %s %s\n' "$$" "$(process_stamp "$$")" "$(basename "$0")" >"$1"; }
+
+# lock_holder FILE: the script that holds it.
+lock_holder() { awk '{ print $3; exit }' "$1.d/holder" 2>/dev/null || awk '{ print $3; exit }' "$1" 2>/dev/null || true; }
 
 # lock_holder_lives FILE: the holder writes itself into the file. If it is dead
 # and the lock still held, that is a subshell of it about to end.
 lock_holder_lives() {
   local pid="" stamp=""
-  { read -r pid stamp <"$1"; } 2>/dev/null || true
+  { read -r pid stamp _ <"$1"; } 2>/dev/null || true
   process_is "$pid" "$stamp"
 }
 
 # lock_take_directory: for systems without flock; a directory with its holder in it.
 lock_take_directory() {
   if ! mkdir "$1" 2>/dev/null && lock_holder_lives "$1/holder"; then return 1; fi
-  printf '%s %s\n' "$$" "$(process_stamp "$$")" >"$1/holder"
+  lock_sign "$1/holder"
 }
 
 # lock_wait FILE SECONDS

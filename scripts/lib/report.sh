@@ -29,7 +29,7 @@ step_ended() {
 # report RESULT SENTENCE
 report() {
   if [[ "$JSON" == true ]]; then
-    report_json "$1" "$2"
+    print_to 1 "$(report_json "$1" "$2")"
   else
     report_text "$1" "$2"
   fi

@@ -14,12 +14,13 @@ fail() {
 finish() {
   local code=$?
   trap - EXIT
-  trap 'warn "already putting things right, please wait"' INT TERM
+  # Ignored, not only caught: a Ctrl-C is for the whole group, and would end the commands that put things right.
+  trap '' INT TERM HUP
   set +e
   step_ended false
   case "$PHASE" in
     ended) exit "$code" ;;
-    untouched) conclude 1 rolled_back "${FAILURE:-an unexpected error}; nothing was changed, $FROM is active" ;;
+    untouched) conclude 1 rolled_back "${FAILURE:-an unexpected error}; nothing was changed${FROM:+, $FROM is active}" ;;
     starting) undo_start ;;
     switched) undo_switch ;;
     retiring) conclude 4 needs_person "$TO is active and serves, but $FROM could not be retired: ${FAILURE:-an unexpected error}. Run promote.sh again to finish" ;;
@@ -28,7 +29,7 @@ finish() {
 
 conclude() {
   PHASE=ended
-  if [[ "$1" != 0 ]]; then printf 'promote.sh: %s\n' "$3" >&2; fi
+  if [[ "$1" != 0 ]]; then complain "promote.sh: $3"; fi
   report "$2" "$3"
   exit "$1"
 }

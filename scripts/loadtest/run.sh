@@ -33,6 +33,7 @@ TEXT
 clean_up() {
   local code=$?
   trap - EXIT
+  trap '' INT TERM HUP # a second Ctrl-C leaves nothing behind either
   if ((${#PIDS[@]})) && kill "${PIDS[@]}" 2>/dev/null; then wait "${PIDS[@]}" 2>/dev/null || true; fi
   if [[ -n "$OWN_DIR" ]]; then
     "$ROOT/scripts/stack.sh" down --driver local >/dev/null 2>&1 || true
@@ -99,7 +100,7 @@ main() {
   source "$ROOT/scripts/lib/process.sh"
   mkdir -p "$RUN_DIR"
   trap clean_up EXIT
-  trap 'exit 130' INT TERM
+  trap 'exit 130' INT TERM HUP
   raise_files
   find_host
   load

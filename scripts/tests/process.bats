@@ -94,10 +94,16 @@ teardown() { process_stop sleeper 1; }
   diff <(tr -d ' ' <"$DYNAMIC_FILE") <(tr -d ' ' <"$ROOT/docker/traefik/dynamic/baton.yml")
 }
 
-@test "no active color in a file that is absent, empty or strange" {
+@test "no active color in a file that is absent, empty, or names a third color or two" {
   [ -z "$(dynamic_active "$BATS_TEST_TMPDIR/absent")" ]
-  echo "- name: red" >"$DYNAMIC_FILE"
-  [ -z "$(dynamic_active "$DYNAMIC_FILE")" ]
+  for names in red $'blue\n- name: green' $'blue\n- name: red'; do
+    echo "- name: $names" >"$DYNAMIC_FILE"
+    [ -z "$(dynamic_active "$DYNAMIC_FILE")" ]
+    # A start does not write over what somebody put there.
+    run ! dynamic_active_or_blue
+  done
+  : >"$DYNAMIC_FILE"
+  [ "$(dynamic_active_or_blue)" = blue ]
 }
 
 @test ".env: the environment first, then the file, then the default; a line is replaced in place of none" {
@@ -113,6 +119,43 @@ teardown() { process_stop sleeper 1; }
   [ "$(env_value AB x)" = no ]
   [ "$(env_value NEW x)" = 1 ]
   [ "$(stat -c %a "$ENV_FILE")" = 600 ]
+}
+
+@test ".env: a comment behind a value and quotes are none of it" {
+  printf 'A=80 # public\nB='"'"'two # three'"'"' # four\nC= # nothing\nD="x y"\r\nE=a#b\n' >"$ENV_FILE"
+  [ "$(env_value A x)" = 80 ]
+  [ "$(env_value B x)" = "two # three" ]
+  [ "$(env_value C x)" = x ]
+  [ "$(env_value D x)" = "x y" ]
+  [ "$(env_value E x)" = "a#b" ]
+}
+
+@test ".env that is a link stays one" {
+  mkdir "$BATS_TEST_TMPDIR/shared"
+  echo A=1 >"$BATS_TEST_TMPDIR/shared/env"
+  ln -s shared/env "$ENV_FILE"
+  set_env_line "$ENV_FILE" A 2
+  [ -L "$ENV_FILE" ]
+  [ "$(cat "$BATS_TEST_TMPDIR/shared/env")" = A=2 ]
+}
+
+@test "the time of day set back moves no deadline" {
+  [ -r /proc/uptime ] || skip "no clock since boot here"
+  unset EPOCHREALTIME
+  EPOCHREALTIME=1000000000.000000
+  before="$(now_ms)"
+  sleep 0.05
+  EPOCHREALTIME=1.000000
+  after="$(now_ms)"
+  ((after > before && after < before + 60000))
+}
+
+@test "a lock left by a machine that went down is free, though its pid is somebody's again" {
+  echo "$$ 1 promote.sh" >"$BATS_TEST_TMPDIR/lock"
+  lock_take "$BATS_TEST_TMPDIR/lock"
+  mkdir "$BATS_TEST_TMPDIR/lock.d"
+  echo "$$ 1 promote.sh" >"$BATS_TEST_TMPDIR/lock.d/holder"
+  lock_take_directory "$BATS_TEST_TMPDIR/lock.d"
 }
 
 @test "metrics: sums by name and reason, closes by code and their difference" {

@@ -31,6 +31,11 @@ websocket_closes_total{code="1001"} 0
 TEXT
 }
 
+# What waits for $WORLD/baked goes on when the bake has counted green's faults, and looks again.
+wait_for_bake() {
+  echo 'until (($(grep -c "200[12]/metrics" "$WORLD/calls") > 2)); do sleep 0.05; done' >"$WORLD/baked"
+}
+
 break_it() { echo "${2:-}" >"$WORLD/broken/$1"; }
 
 promote() { run --separate-stderr timeout 60 "$ROOT/scripts/promote.sh" --driver compose --bake 1 "$@"; }
@@ -173,7 +178,8 @@ promoted_to_green() {
 }
 
 @test "server errors during the bake; the clients' own do not count" {
-  echo '(sleep 0.5; sed -i "s/commit_timeout\"} 0/commit_timeout\"} 1/" "$WORLD/metrics_green") >/dev/null 2>&1 &' >"$WORLD/then_3"
+  wait_for_bake
+  echo '(bash "$WORLD/baked"; sed -i "s/commit_timeout\"} 0/commit_timeout\"} 1/" "$WORLD/metrics_green") >/dev/null 2>&1 &' >"$WORLD/then_3"
   promote
   rolled_back_to_blue
   said "server errors (commit_timeout"
@@ -209,7 +215,8 @@ promoted_to_green() {
 }
 
 @test "both broke: the one that serves stays active, a person is needed" {
-  echo 'sed -i "s/running 0/exited 0/" "$WORLD"/containers/blue*; sed -i "s/commit_timeout\"} 0/commit_timeout\"} 1/" "$WORLD/metrics_green"; (sleep 0.5; sed -i "s/commit_timeout\"} 1/commit_timeout\"} 2/" "$WORLD/metrics_green") >/dev/null 2>&1 &' >"$WORLD/then_3"
+  wait_for_bake
+  echo 'sed -i "s/running 0/exited 0/" "$WORLD"/containers/blue*; sed -i "s/commit_timeout\"} 0/commit_timeout\"} 1/" "$WORLD/metrics_green"; (bash "$WORLD/baked"; sed -i "s/commit_timeout\"} 1/commit_timeout\"} 2/" "$WORLD/metrics_green") >/dev/null 2>&1 &' >"$WORLD/then_3"
   promote
   [ "$status" -eq 4 ]
   [ "$(active)" = green ]
@@ -325,6 +332,104 @@ promoted_to_green() {
     rolled_back_to_blue
     grep -q "stopped by SIG$signal" "$BATS_TEST_TMPDIR/out"
   done
+}
+
+# bats test_tags=slow
+@test "SIGINT, SIGTERM or SIGHUP to all of it at any step: back before the retirement, forward from there" {
+  signals=(HUP INT TERM)
+  for step in start ready smoke canary switch verify bake retire; do
+    rm -rf "$WORLD" "$BATON_RUN_DIR" && setup
+    signal="${signals[0]}" && signals=("${signals[@]:1}" "$signal")
+    echo "$step $signal" >"$WORLD/signal_at"
+    run --separate-stderr timeout 60 env --default-signal=INT,TERM,HUP setsid --wait "$ROOT/scripts/promote.sh" --driver compose --bake 1
+    [ ! -e "$WORLD/signal_at" ]
+    if [ "$step" = retire ]; then
+      promoted_to_green
+    else
+      rolled_back_to_blue || { echo "SIG$signal at $step" && return 1; }
+      said "stopped by SIG$signal"
+    fi
+  done
+}
+
+@test "its reader goes away: it is finished all the same" {
+  bash -c '"$1" --driver compose --bake 1 2>&1 | head -n 1' - "$ROOT/scripts/promote.sh"
+  status=0 && promoted_to_green
+}
+
+@test "a replica that dies between ready and switch: nobody meets the new color" {
+  echo 'sed -i "s/running 0/exited 0/" "$WORLD/containers/green2"' >"$WORLD/then_0"
+  promote
+  rolled_back_to_blue
+  said "green broke before the switch: container green2 is exited"
+}
+
+@test "the dynamic file edited by hand: the color that alone serves is not restarted" {
+  sed -i 's/- name: blue/- name: green/' "$BATON_DYNAMIC_DIR/baton.yml"
+  promote --to blue
+  [ "$status" -eq 0 ]
+  [ "$(active)" = blue ]
+  said "says green, but ACTIVE_ENV in $BATON_ENV_FILE says blue"
+  ! grep -qE "docker-compose.* up|docker stop" "$WORLD/calls"
+}
+
+@test "a third color in the dynamic file, or two: nothing was changed" {
+  for names in red $'blue\\n          - name: green'; do
+    cp "$ROOT/docker/traefik/dynamic/baton.yml" "$BATON_DYNAMIC_DIR/"
+    sed -i "s/- name: blue/- name: $names/" "$BATON_DYNAMIC_DIR/baton.yml"
+    before="$(cat "$BATON_DYNAMIC_DIR/baton.yml")"
+    promote
+    [ "$status" -eq 1 ]
+    said "does not say which one color is active"
+    said "nothing was changed"
+    [ "$before" = "$(cat "$BATON_DYNAMIC_DIR/baton.yml")" ]
+  done
+}
+
+@test "a color that restarted once, long ago, can be rolled back to with a bake" {
+  promote --no-retire
+  sed -i 's/running 0/running 1/' "$WORLD/containers/blue2"
+  promote rollback
+  [ "$status" -eq 0 ]
+  [ "$(active)" = blue ]
+}
+
+@test ".env missing: the mirror is made" {
+  rm "$BATON_ENV_FILE"
+  promote
+  promoted_to_green
+}
+
+@test ".env read-only: a warning, the promote is made" {
+  mkdir -p "$BATS_TEST_TMPDIR/small"
+  mount -t tmpfs tmpfs "$BATS_TEST_TMPDIR/small" || skip "needs the right to mount"
+  echo ACTIVE_ENV=blue >"$BATS_TEST_TMPDIR/small/env"
+  mount -o remount,ro "$BATS_TEST_TMPDIR/small"
+  BATON_ENV_FILE="$BATS_TEST_TMPDIR/small/env" promote
+  umount "$BATS_TEST_TMPDIR/small"
+  [ "$status" -eq 0 ]
+  [ "$(active)" = green ]
+  said "could not be set to green"
+}
+
+@test "stack.sh up during a promote changes nothing; a promote during up is told, with 3" {
+  "$ROOT/scripts/promote.sh" --driver compose --bake 30 >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
+  first=$!
+  until grep -qs step=bake "$BATON_RUN_DIR/compose/promote.journal"; do sleep 0.05; done
+  for command in up down; do
+    run "$ROOT/scripts/stack.sh" "$command" --driver compose
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"a promote is under way"* ]]
+  done
+  [ "$(active)" = green ]
+  kill "$first" && wait "$first" || true
+  "$ROOT/scripts/stack.sh" up --driver compose >"$BATS_TEST_TMPDIR/up" 2>&1 3>&- &
+  up=$!
+  until grep -qs stack.sh "$BATON_RUN_DIR/compose/promote.lock"; do sleep 0.05; done
+  promote
+  kill "$up"
+  [ "$status" -eq 3 ]
+  said "stack.sh up or down is at work"
 }
 
 # bats test_tags=slow

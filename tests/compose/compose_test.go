@@ -33,7 +33,8 @@ func TestStack(t *testing.T) {
 		{"Prometheus finds every replica", prometheusFinds},
 		{"kill -9 of a replica loses nothing", replicaKilled},
 		{"a restart of Redis loses nothing", redisRestarted},
-		{"a promotion under load loses nothing", promoted},
+		{"a broken image is retired and blue serves on", brokenImage},
+		{"a promotion and a rollback under load lose nothing", promoted},
 		{"monitor.sh shows the stack", monitored},
 	}
 	for _, part := range parts {
@@ -98,6 +99,9 @@ func onlyFrontIsPublic(t *testing.T, s *stack) {
 		for port, bindings := range found.NetworkSettings.Ports {
 			for _, b := range bindings {
 				switch {
+				case b.HostIP == "::":
+					// Docker hands these peers over as its own gateway, an administrator.
+					t.Errorf("%s publishes %s by IPv6", found.Name, port)
 				case b.HostPort == frontPort:
 					public++
 				case b.HostIP != "127.0.0.1":
@@ -172,6 +176,19 @@ func redisRestarted(t *testing.T, s *stack) {
 	running.exact(t)
 }
 
+func brokenImage(t *testing.T, s *stack) {
+	running := s.soak(t, 5*time.Second)
+	s.waitConnected(t, "app_blue")
+	env := append(append([]string{}, s.env...), "GREEN_IMAGE="+s.brokenImage())
+	out, err := s.run(env, "scripts/promote.sh", "--driver", "compose", "--bake", "1")
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(out, "green did not start: container") {
+		t.Errorf("%v, want exit code 1 and why\n%s", err, out)
+	}
+	idleIsOff(t, s)
+	running.exact(t)
+}
+
 // promoted goes to green and back, so that both numbers of replicas are seen.
 func promoted(t *testing.T, s *stack) {
 	running := s.soak(t, 10*time.Minute) // until both promotions are made
@@ -183,7 +200,7 @@ func promoted(t *testing.T, s *stack) {
 	if total := sum(s.connections(t, "app_green")); total != 60 {
 		t.Errorf("green has %v connections, want 60", total)
 	}
-	t.Logf("back to blue: %s", s.script(t, "promote.sh", "--driver", "compose", "--bake", "2", "--json"))
+	t.Logf("back to blue: %s", s.script(t, "promote.sh", "rollback", "--driver", "compose", "--bake", "2", "--json"))
 	running.Signal(syscall.SIGTERM) // soak settles and judges
 	running.exact(t)
 }

@@ -100,6 +100,9 @@ func (s *stack) images(t *testing.T) []string {
 	return lines
 }
 
+// brokenImage is one whose program ends at once under the settings of a color.
+func (s *stack) brokenImage() string { return "baton-offline/prometheus:" + s.project }
+
 func (s *stack) remove(t *testing.T) {
 	t.Helper()
 	if t.Failed() {

@@ -52,7 +52,7 @@ func TestContainersAreHeldToAPolicy(t *testing.T) {
 			}
 		}
 		for _, port := range s.Ports {
-			if !strings.HasPrefix(port, "127.0.0.1:") && port != "${HTTP_PORT:-80}:80" {
+			if !strings.HasPrefix(port, "127.0.0.1:") && port != "0.0.0.0:${HTTP_PORT:-80}:80" {
 				t.Errorf("%s publishes %s", name, port)
 			}
 		}

@@ -69,6 +69,24 @@ func TestInterruptedDuringTheBake(t *testing.T) {
 	})
 }
 
+// TestToldToStopAtEachStep: SIGTERM before the retirement rolls back; from
+// there it is too late, and the promote ends as it would have.
+func TestToldToStopAtEachStep(t *testing.T) {
+	onBothStacks(t, false, func(t *testing.T, s *stack) {
+		s.up()
+		load := s.soak()
+		front := watch(t, s.front())
+		for _, step := range []string{"start", "ready", "smoke", "canary", "switch", "verify", "bake"} {
+			s.mustBeBackOn("blue", s.promote(s.hook(step, stopPromote)), "stopped by SIGTERM")
+		}
+		if r := s.promote(s.hook("retire", stopPromote)); r.code != 0 || s.active() != "green" || len(s.pids("blue-")) != 0 {
+			t.Errorf("at retire: exit %d, %s is active\n%s", r.code, s.active(), r.text)
+		}
+		front.mustHaveSeen(t, "the front door", "blue", "green")
+		load.exact()
+	})
+}
+
 // TestAPidOfSomebodyElse: after a crash of the machine a pid file may name a
 // stranger. Neither a promote nor down may touch it.
 func TestAPidOfSomebodyElse(t *testing.T) {

@@ -102,6 +102,7 @@ func (s *stack) hook(step, command string) []string {
 // The shell commands of hooks.
 const (
 	killPromote = `kill -9 "$(sed -n 's/^pid=//p' "$state/promote.journal")"`
+	stopPromote = `kill "$(sed -n 's/^pid=//p' "$state/promote.journal")"`
 	killFront   = `kill -9 "$(cut -d' ' -f1 "$state/pids/front")"`
 )
 

@@ -5,10 +5,18 @@
 #   $WORLD/calls              every call, a line each
 #   $WORLD/sessions/ID        a session's count
 #   $WORLD/kill_at            a step: promote.sh is killed (-9) when it is there
+#   $WORLD/signal_at          a step and a signal for promote.sh and its children, as a terminal sends it
 
 world_enter() {
   printf '%s\n' "$*" >>"$WORLD/calls"
-  local journal="$BATON_RUN_DIR/${BATON_DRIVER_UNDER_TEST:-compose}/promote.journal" step pid
+  local journal="$BATON_RUN_DIR/${BATON_DRIVER_UNDER_TEST:-compose}/promote.journal" step pid signal
+  if [[ -s "$WORLD/signal_at" && -s "$journal" ]]; then
+    read -r step signal <"$WORLD/signal_at"
+    if grep -qx "step=$step" "$journal"; then
+      rm "$WORLD/signal_at"
+      kill -s "$signal" -- "-$(sed -n 's/^pid=//p' "$journal")"
+    fi
+  fi
   if [[ -s "$WORLD/kill_at" && -s "$journal" ]]; then
     step="$(sed -n 's/^step=//p' "$journal")"
     pid="$(sed -n 's/^pid=//p' "$journal")"
