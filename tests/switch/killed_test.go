@@ -73,14 +73,14 @@ func TestInterruptedDuringTheBake(t *testing.T) {
 // there it is too late, and the promote ends as it would have.
 func TestToldToStopAtEachStep(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
-		s.up()
+		s.Up()
 		load := s.soak()
-		front := watch(t, s.front())
+		front := watch(t, s.Front())
 		for _, step := range []string{"start", "ready", "smoke", "canary", "switch", "verify", "bake"} {
 			s.mustBeBackOn("blue", s.promote(s.hook(step, stopPromote)), "stopped by SIGTERM")
 		}
-		if r := s.promote(s.hook("retire", stopPromote)); r.code != 0 || s.active() != "green" || len(s.pids("blue-")) != 0 {
-			t.Errorf("at retire: exit %d, %s is active\n%s", r.code, s.active(), r.text)
+		if r := s.promote(s.hook("retire", stopPromote)); r.Code != 0 || s.Active() != "green" || len(s.Pids("blue-")) != 0 {
+			t.Errorf("at retire: exit %d, %s is active\n%s", r.Code, s.Active(), r.Text)
 		}
 		front.mustHaveSeen(t, "the front door", "blue", "green")
 		load.exact()
