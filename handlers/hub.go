@@ -265,14 +265,15 @@ func (c *conn) sweep(now int64) {
 	if c.phase != open {
 		return
 	}
-	if c.paused || c.busy {
-		return // not read from, or owed an answer: its silence is ours
+	if c.paused {
+		return // not read from: its silence is ours
 	}
-	switch silent := now - c.heard; {
-	case silent >= int64(c.hub.config.IdleTimeout):
-		c.fault(frame.CloseIdle, "nothing heard for IDLE_TIMEOUT")
-	case silent >= int64(c.hub.config.IdleTimeout)/2 && !c.pinged:
+	silent := now - c.heard
+	if silent >= int64(c.hub.config.IdleTimeout)/2 && !c.pinged {
 		c.pinged = true
 		c.send(frame.AppendPing(nil))
+	}
+	if owed := c.inFlight > 0 || c.pending > 0; silent >= int64(c.hub.config.IdleTimeout) && !owed {
+		c.fault(frame.CloseIdle, "nothing heard for IDLE_TIMEOUT")
 	}
 }

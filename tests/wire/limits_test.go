@@ -118,6 +118,43 @@ func TestPeerThatIsHeardIsNotIdle(t *testing.T) {
 	}
 }
 
+func TestPeerThatAnswersPingsIsNotIdleHoweverLongRedisIsAway(t *testing.T) {
+	t.Parallel()
+	redis := harness.StartRedis(t)
+	s := harness.Start(t, harness.Env{"REDIS_URL": redis.URL(), "IDLE_TIMEOUT": "600ms", "HEARTBEAT_INTERVAL": "200ms"})
+	p := s.Dial(harness.Handshake{})
+	p.Say("m")
+	p.Count(1)
+	redis.Pause()
+	answerPingsFor(t, p, 6) // the look at the owner waits for Redis all the time
+	redis.Resume()
+	answerPingsFor(t, p, 6)
+}
+
+// answerPingsFor does nothing but answer pings until n heartbeats have come.
+func answerPingsFor(t *testing.T, p *harness.Peer, n int) {
+	t.Helper()
+	for n > 0 {
+		switch frame := p.Next(); frame.Op {
+		case harness.OpPing:
+			p.Send(harness.Frame{Op: harness.OpPong, Payload: frame.Payload})
+		case harness.OpText:
+			n--
+		default:
+			t.Fatalf("got %v, want pings and heartbeats", frame)
+		}
+	}
+}
+
+func TestSilentPeerIsClosed4000WhileRedisIsAway(t *testing.T) {
+	t.Parallel()
+	redis := harness.StartRedis(t)
+	s := harness.Start(t, harness.Env{"REDIS_URL": redis.URL(), "IDLE_TIMEOUT": "600ms", "HEARTBEAT_INTERVAL": "200ms"})
+	silent := s.Dial(harness.Handshake{})
+	redis.Pause()
+	silent.ClosedEventually(4000)
+}
+
 func TestPeerThatReadsNothingIsClosed4002AndDelaysNobody(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, nil)
