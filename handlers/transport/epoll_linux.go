@@ -173,7 +173,7 @@ type epollSocket struct {
 	interest uint32
 	added    bool
 	closed   bool
-	ended    bool // Disconnected was told
+	ended    bool // the peer sends nothing more
 }
 
 // read takes what is there once; level-triggered epoll tells again of the rest.
@@ -197,11 +197,12 @@ func (s *epollSocket) read(buf []byte, alone bool) {
 	}
 }
 
-// hangUp is for a socket that was reset while it was not being read: epoll
-// would tell of it for ever.
+// hangUp is for a socket that was reset while it was not being read, also one
+// whose peer had ended its side before: epoll would tell of it for ever. Of a
+// socket that is read the event tells nothing: it was meant for one closed since.
 func (s *epollSocket) hangUp() {
 	s.mu.Lock()
-	if s.closed || s.ended {
+	if s.closed || s.interest&unix.EPOLLIN != 0 {
 		s.mu.Unlock()
 		return
 	}

@@ -117,16 +117,18 @@ func (s *goSocket) Write(b []byte) (int, error) {
 
 func (s *goSocket) AwaitWritable() {
 	s.core.wg.Go(func() {
-		first := true
-		err := s.raw.Write(func(uintptr) bool {
-			ready := !first
-			first = false
-			return ready
-		})
-		if err == nil {
+		// Go's poller tells of a change only, and one that came before it was asked is lost: look first.
+		if s.raw.Write(writable) == nil {
 			s.conn.Writable()
 		}
 	})
+}
+
+// writable tells whether a write would take something, an error included.
+func writable(fd uintptr) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	n, err := unix.Poll(fds, 0)
+	return n > 0 || (err != nil && !errors.Is(err, unix.EINTR))
 }
 
 func (s *goSocket) PauseReading()  { s.setPaused(true) }

@@ -27,8 +27,8 @@ type Conn interface {
 	Readable(b []byte, alone bool)
 	// Writable tells, after AwaitWritable, that the socket takes bytes again.
 	Writable()
-	// Disconnected tells, once, that nothing more will come: the peer ended or
-	// reset the connection. The socket is still to be closed.
+	// Disconnected tells that nothing more will come: the peer ended or reset
+	// the connection, or first one and then the other. The socket is still to be closed.
 	Disconnected(err error)
 }
 
