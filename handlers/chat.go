@@ -3,6 +3,7 @@
 package handlers
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,7 @@ func (h *Chat) Handler() fiber.Handler {
 		RecoverHandler: h.recovered,
 	})
 	return func(c *fiber.Ctx) error {
+		foldSubprotocols(c)
 		slot := admission.SlotOf(c)
 		c.Locals(visitorKey, &visitor{
 			session:   session.From(c),
@@ -70,6 +72,15 @@ func (h *Chat) Handler() fiber.Handler {
 			accepted.OnClose(slot.Release) // until the socket is taken over
 		}
 		return err
+	}
+}
+
+// foldSubprotocols makes one header line of several: RFC 6455 section 11.3.4
+// takes them for the same, the upgrade reads the first alone.
+func foldSubprotocols(c *fiber.Ctx) {
+	header := &c.Request().Header
+	if lines := header.PeekAll("Sec-WebSocket-Protocol"); len(lines) > 1 {
+		header.SetBytesV("Sec-WebSocket-Protocol", bytes.Join(lines, []byte(", ")))
 	}
 }
 

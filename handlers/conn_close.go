@@ -17,8 +17,10 @@ const (
 	// maxQueued is how many bytes may wait for a peer that does not read: the
 	// replies of a burst of 10,000 messages and more.
 	maxQueued = 256 << 10
-	// partingTime is how long a peer has to read the close frame and answer it.
+	// partingTime is how long a peer has to read the close frame and answer it;
+	// readingTime is how long it has to take something of what it is owed before that.
 	partingTime = 2 * time.Second
+	readingTime = 5 * time.Second
 
 	reasonDraining    = "server draining"
 	reasonUnavailable = "session store unavailable"
@@ -86,14 +88,20 @@ func (c *conn) settle() {
 // closed first waits for us to end the connection.
 func (c *conn) part() {
 	c.phase = parting
-	c.partAt = c.hub.now() + int64(partingTime)
+	c.postpone(partingTime)
 	if c.paused { // its own close frame is still to be read
 		c.paused = false
 		c.socket.ResumeReading()
 	}
 	c.write(frame.AppendClose(nil, c.code, c.reason))
+	if len(c.out) > 0 && c.code != frame.CloseSlow {
+		c.postpone(readingTime)
+	}
 	c.endIfDone()
 }
+
+// postpone says when a parting connection is cut.
+func (c *conn) postpone(d time.Duration) { c.partAt = c.hub.now() + int64(d) }
 
 // endIfDone ends the connection once both sides have closed and all is sent. A
 // peer that broke the protocol can't be understood any more: it is told that
@@ -119,11 +127,11 @@ func (c *conn) end() {
 		c.code = frame.CloseAbnormal
 	}
 	c.phase, c.out = ended, nil
-	c.socket.Close()
 	if !c.fenced && !c.busy {
 		c.busy = c.shard.committer.Add(c)
 	}
 	c.hub.leave(c)
+	c.socket.Close() // last: a peer that sees the end finds its place free
 	c.concluded()
 }
 
@@ -193,9 +201,11 @@ func (c *conn) Writable() {
 	}
 	if n < len(c.out) {
 		c.out = c.out[n:]
+		c.postpone(readingTime) // it reads, if slowly
 		c.socket.AwaitWritable()
 		return
 	}
 	c.out = nil
+	c.postpone(partingTime)
 	c.endIfDone()
 }

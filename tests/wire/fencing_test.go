@@ -113,6 +113,16 @@ func TestTakeoverNeedsAFreeSlot(t *testing.T) {
 	old.Count(1) // a refused takeover fences nobody
 }
 
+func TestSlotIsFreeWhenThePeerSeesTheEnd(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, harness.Env{"MAX_CONNECTIONS": "1"})
+	for range 300 {
+		p := s.Dial(harness.Handshake{})
+		p.Send(harness.Close(1000, ""))
+		p.Closed(1000)
+	}
+}
+
 func TestSlotIsFreeAgainAfterEveryKindOfEnd(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, harness.Env{"MAX_CONNECTIONS": "1"})

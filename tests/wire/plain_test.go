@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +97,26 @@ func TestPlainOwedRepliesBeforeAnswerToClose(t *testing.T) {
 	p.Closed(1000)
 }
 
+func TestPlainOwedRepliesReachAPeerThatReadsSlowly(t *testing.T) {
+	t.Parallel()
+	const messages, slowly = 20000, 10000
+	p := harness.Start(t, nil).Dial(harness.Handshake{})
+	if err := p.Conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	p.Say(harness.Repeat("", messages)...)
+	p.Send(harness.Close(1000, ""))
+	pace := time.NewTicker(250 * time.Millisecond)
+	defer pace.Stop()
+	for n := 1; n <= messages; n += 1000 {
+		p.Count(n, n+999)
+		if n < slowly {
+			<-pace.C
+		}
+	}
+	p.Closed(1000)
+}
+
 func TestPlainOwedRepliesBeforeAnswerToCloseWhileRedisIsSlow(t *testing.T) {
 	t.Parallel()
 	redis := harness.StartRedis(t)
@@ -163,6 +185,20 @@ func TestV1AmongSeveralSubprotocols(t *testing.T) {
 			t.Errorf("%q: the server chose %q", sub, got)
 		}
 		s.Dial(harness.Handshake{Sub: sub}).Hello()
+	}
+}
+
+func TestV1OnASecondHeaderLine(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, nil)
+	request := strings.Replace(string(harness.Handshake{Sub: "chat"}.Bytes(s.Addr)), "\r\n\r\n", "\r\nSec-WebSocket-Protocol: "+harness.V1+"\r\n\r\n", 1)
+	answer, err := http.ReadResponse(bufio.NewReader(dialRaw(t, s.Addr, []byte(request))), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if got := answer.Header.Get("Sec-WebSocket-Protocol"); answer.StatusCode != 101 || got != harness.V1 {
+		t.Errorf("%d, the server chose %q", answer.StatusCode, got)
 	}
 }
 
