@@ -242,7 +242,9 @@ func (c *conn) reply(messages uint32) {
 	}
 	c.send(*buffer)
 	c.hub.giveBack(buffer)
-	c.hub.metrics.Answered(int(messages), c.hub.since(c.flightAge))
+	if c.phase < parting { // else its queue was full: nobody will read them
+		c.hub.metrics.Answered(int(messages), c.hub.since(c.flightAge))
+	}
 }
 
 // pauseIfBehind stops reading while Redis, or the handler, is slow: the peer's

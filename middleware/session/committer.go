@@ -108,7 +108,7 @@ func (c *Committer) settled(b *batch) {
 	c.busy = false
 	if b == c.single {
 		c.left = append(c.left, b.waiting...)
-		b.waiting = b.waiting[:0]
+		b.waiting, b.pause = b.waiting[:0], 0 // the goroutine tries again, not a caller
 	}
 	if c.ended || len(c.queue)+len(c.left) > 0 || !b.empty() {
 		c.signal()
