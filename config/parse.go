@@ -125,7 +125,7 @@ func origins(dst *[]string, s string) error {
 
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && !strings.Contains(u.Host, "*") &&
 		strings.EqualFold(u.Scheme+"://"+u.Host, s)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -31,6 +32,7 @@ var (
 	errScheme   = errors.New("must begin with " + schemes)
 	errUnparsed = errors.New("must be a URL: " + schemes + " (special characters in the password need %-encoding)")
 	errHost     = errors.New("needs a host, such as redis://127.0.0.1:6379/0")
+	errPort     = errors.New("has a port over 65535")
 	errSocket   = errors.New("needs the path of a socket, such as unix:///run/redis.sock")
 	errSingle   = errors.New("is not a URL of Redis: the path is the number of a database, and only the Redis client's own options may follow the question mark")
 	errHosts    = errors.New("needs hosts with or without a port, comma-separated, such as redis+sentinel://10.0.0.1:26379,10.0.0.2:26379/mymaster/0")
@@ -72,6 +74,9 @@ func single(s string) (Target, error) {
 	case "redis", "rediss":
 		if u.Hostname() == "" {
 			return Target{}, errHost
+		}
+		if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil && u.Port() != "" {
+			return Target{}, errPort
 		}
 	case "unix":
 		if u.Path == "" {

@@ -28,7 +28,7 @@ func TestEveryBadValueIsRefused(t *testing.T) {
 	for name, values := range map[string][]string{
 		"PORT":                        {"http", "-1", "65536", "80a", "8000 9000"},
 		"COLOR":                       {"red", "blue,green"},
-		"REDIS_URL":                   {"localhost:6379", "http://localhost", "redis://host:port", "redis://h/notadb", "://"},
+		"REDIS_URL":                   {"localhost:6379", "http://localhost", "redis://host:port", "redis://h/notadb", "redis://h:99999", "://"},
 		"SESSION_TTL":                 {"60", "-1s", "0s", "0", "1 h", "forever"},
 		"SESSION_ID_FORMAT":           {"uuid4", "any"},
 		"SESSION_TOKEN_TTL":           {"7d", "0s", "-1s"},
@@ -42,7 +42,7 @@ func TestEveryBadValueIsRefused(t *testing.T) {
 		"COMMIT_TIMEOUT":              {"5", "0s", "-1s"},
 		"DRAIN_TIMEOUT":               {"10", "0s", "-1s"},
 		"DRAIN_SPREAD":                {"3", "0s", "-1s", "x"},
-		"ALLOWED_ORIGINS":             {"example.com", "https://example.com/path", "https://", "ftp//x", "https://a.example,nonsense"},
+		"ALLOWED_ORIGINS":             {"example.com", "https://example.com/path", "https://", "https://*.example.com", "ftp//x", "https://a.example,nonsense"},
 		"TRUSTED_PROXIES":             {"proxy", "10.0.0.0/33", "10.0.0", "10.0.0.0/8,nonsense"},
 		"LOG_LEVEL":                   {"loud", "7"},
 		"LOG_FORMAT":                  {"xml", "JSON5"},
