@@ -94,6 +94,8 @@ func message(err *fiber.Error) string {
 		return "nothing is served at this path"
 	case fiber.StatusMethodNotAllowed:
 		return "this path does not take this method"
+	case fiber.StatusBadRequest: // the parser's own words repeat the request
+		return "this is not a valid HTTP request"
 	default:
 		return err.Message
 	}

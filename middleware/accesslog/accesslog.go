@@ -26,6 +26,9 @@ func New(log *slog.Logger) fiber.Handler {
 		c.Set(fiber.HeaderXRequestID, id)
 		began := time.Now()
 		err := c.Next()
+		if err != nil { // answered here, or the line would tell of an answer not yet made
+			err = c.App().ErrorHandler(c, err)
+		}
 		log.Log(c.Context(), level(c), "request", "method", c.Method(), "path", c.Path(),
 			"status", c.Response().StatusCode(), "refused", refusal.Code(c), "took", time.Since(began).String(),
 			"request_id", id, "remote", remote.Address(c))
@@ -40,10 +43,11 @@ func RequestID(c *fiber.Ctx) string {
 }
 
 func level(c *fiber.Ctx) slog.Level {
-	if refusal.Code(c) != "" && c.Response().StatusCode() != fiber.StatusNotFound {
-		return slog.LevelWarn
+	status := c.Response().StatusCode()
+	if refusal.Code(c) == "" || status == fiber.StatusNotFound || status == fiber.StatusMethodNotAllowed {
+		return slog.LevelDebug
 	}
-	return slog.LevelDebug
+	return slog.LevelWarn
 }
 
 // requestID keeps the caller's number when it is harmless in a log.

@@ -103,6 +103,10 @@ func TestGarbageInsteadOfHTTP(t *testing.T) {
 		socket := dialRaw(t, s.Addr, []byte(garbage))
 		socket.Close()
 	}
+	socket := dialRaw(t, s.Addr, []byte("GARBAGE\r\n\r\n"))
+	if answer, _ := io.ReadAll(socket); !bytes.Contains(answer, []byte("not a valid HTTP request")) || bytes.Contains(answer, []byte("GARBAGE")) {
+		t.Errorf("answered %q, want an error without the request's own bytes", answer)
+	}
 	p := s.Dial(harness.Handshake{})
 	p.Say("m")
 	p.Count(1)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,22 @@ func TestLogLevelAndFormat(t *testing.T) {
 	}
 	if all := live(t, harness.Env{"LOG_LEVEL": "debug"}).Stdout(); strings.Contains(all, sessionA) || strings.Contains(all, "own words") {
 		t.Errorf("at level debug a whole session id or a message is told: %s", all)
+	}
+}
+
+func TestLogTellsTheStatusThatWasAnswered(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, harness.Env{"LOG_LEVEL": "debug"})
+	s.Get("/nothing-here")
+	s.Request("POST", "/version")
+	var statuses []any
+	for _, line := range s.Logs(t) {
+		if path := line.Text("path"); path == "/nothing-here" || path == "/version" {
+			statuses = append(statuses, line["status"], line["level"])
+		}
+	}
+	if want := []any{404.0, "DEBUG", 405.0, "DEBUG"}; !slices.Equal(statuses, want) {
+		t.Errorf("logged %v, want %v", statuses, want)
 	}
 }
 
