@@ -35,12 +35,7 @@ func Main(args []string, handler NewHandler) int {
 }
 
 func run(args []string, std streams, handler NewHandler) int {
-	name, rest := "serve", args
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		name, rest = args[0], args[1:]
-	} else if len(args) > 0 && isHelp(args[0]) {
-		name = "help"
-	}
+	name, rest := commandOf(args)
 	for _, c := range commands(handler) {
 		if c.name == name {
 			ctx, stop := signalContext(c.name)
@@ -77,6 +72,23 @@ func signalContext(name string) (context.Context, context.CancelFunc) {
 		return context.WithCancel(context.Background())
 	}
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// commandOf finds the command and its arguments: "help soak" is "soak --help".
+func commandOf(args []string) (name string, rest []string) {
+	switch {
+	case len(args) == 0:
+		return "serve", nil
+	case isHelp(args[0]) && len(args) > 1:
+		return args[1], []string{"--help"}
+	case isHelp(args[0]):
+		return "help", nil
+	case args[0] == "--version":
+		return "version", args[1:]
+	case args[0] == "" || args[0][0] == '-':
+		return "serve", args
+	}
+	return args[0], args[1:]
 }
 
 func isHelp(arg string) bool {

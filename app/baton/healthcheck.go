@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -32,15 +33,19 @@ flags:
 // runHealthcheck is the command "healthcheck".
 func runHealthcheck(ctx context.Context, args []string, std streams) int {
 	flags := flag.NewFlagSet("healthcheck", flag.ContinueOnError)
-	url := flags.String("url", "http://"+localAddress(), "base URL of the server")
+	base := flags.String("url", "http://"+localAddress(), "base URL of the server")
 	timeout := flags.Duration("timeout", healthcheckTimeout, "for the whole check")
 	flags.Usage = func() { _, _ = fmt.Fprint(flags.Output(), healthcheckUsage); flags.PrintDefaults() }
 	if code, ok := parseFlags(flags, args, std); !ok {
 		return code
 	}
+	if u, err := url.Parse(*base); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		_, _ = fmt.Fprintf(std.err, "baton healthcheck: %q is not an http:// or https:// URL\n", *base)
+		return exitUsage
+	}
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
-	if err := askReady(ctx, *url); err != nil {
+	if err := askReady(ctx, *base); err != nil {
 		_, _ = fmt.Fprintf(std.err, "baton healthcheck: %v\n", err)
 		return exitFailure
 	}

@@ -14,9 +14,18 @@ var (
 	commit  = "none" //nolint:gochecknoglobals // the linker needs a variable
 )
 
+const versionUsage = `usage: baton version [flags]
+
+Prints version, commit and Go version.
+
+flags:
+`
+
+// runVersion is the command "version".
 func runVersion(_ context.Context, args []string, std streams) int {
 	flags := flag.NewFlagSet("version", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print one JSON object")
+	flags.Usage = func() { _, _ = fmt.Fprint(flags.Output(), versionUsage); flags.PrintDefaults() }
 	if code, ok := parseFlags(flags, args, std); !ok {
 		return code
 	}
