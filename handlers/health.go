@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"runtime"
@@ -69,10 +70,13 @@ func noStore(c *fiber.Ctx) *fiber.Ctx {
 func why(err error) string {
 	var netErr net.Error
 	var opErr *net.OpError
+	var certErr *tls.CertificateVerificationError
 	code, _, _ := strings.Cut(err.Error(), " ")
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		return "no answer in time"
+	case errors.As(err, &certErr):
+		return "certificate not trusted"
 	case errors.As(err, &opErr):
 		return "cannot connect"
 	case code != "" && code == strings.ToUpper(code):

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"strings"
 	"testing"
 
 	"baton/tests/harness"
@@ -22,5 +23,7 @@ func TestRedisOverTLS(t *testing.T) {
 		t.Errorf("Redis holds %q", got)
 	}
 	stranger := harness.StartUnready(t, harness.Env{"REDIS_URL": url})
-	stranger.WaitNotReady()
+	harness.Eventually(t, waitFor, "the reason is told", func() bool {
+		return strings.Contains(stranger.WaitNotReady(), "certificate not trusted")
+	})
 }
