@@ -23,7 +23,7 @@ func TestDocumentedMetricsExist(t *testing.T) {
 	documented := rows(t, "metric")
 	exported := map[string]string{}
 	for line := range strings.Lines(server.Get("/metrics").Body) {
-		kind := regexp.MustCompile(`^# TYPE ((?:websocket|session|app)_\w+) (\w+)`).FindStringSubmatch(line)
+		kind := regexp.MustCompile(`^# TYPE ((?:websocket|session|app|channel)_\w+) (\w+)`).FindStringSubmatch(line)
 		if kind != nil {
 			exported[kind[1]] = kind[2]
 		}
