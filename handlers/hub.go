@@ -29,7 +29,7 @@ type HubConfig struct {
 }
 
 // Hub holds the live connections of the process: join, leave, heartbeat, drain.
-// It runs three goroutines at most, however many connections there are.
+// It runs four goroutines at most, however many connections there are.
 type Hub struct {
 	config  HubConfig
 	metrics *metrics.Metrics
@@ -50,7 +50,8 @@ type Hub struct {
 
 	draining   atomic.Bool
 	drainBegan atomic.Int64
-	live       atomic.Int64 // connections
+	live       atomic.Int64  // connections
+	arrived    atomic.Uint64 // connections so far
 	stop       chan struct{}
 	tickers    sync.WaitGroup
 }
@@ -77,6 +78,7 @@ func NewHub(config HubConfig, committers []*session.Committer, m *metrics.Metric
 	}
 	h.tickers.Go(func() { h.every(config.HeartbeatInterval, h.heartbeat) })
 	h.tickers.Go(func() { h.every(sweepInterval(config.IdleTimeout), h.sweeper()) })
+	h.tickers.Go(func() { h.every(giveBackEvery, h.memoryGiver()) })
 	if refresh := config.SessionTTL / refreshesPerTTL; refresh < config.HeartbeatInterval {
 		h.tickers.Go(func() { h.every(refresh, func() { h.each((*conn).refresh) }) })
 	}
@@ -100,6 +102,7 @@ func (h *Hub) Draining() bool { return h.draining.Load() }
 // join happens before the connection's first byte, with its lock held.
 func (h *Hub) join(c *conn) {
 	h.live.Add(1)
+	h.arrived.Add(1)
 	s := h.shardFor(c)
 	c.shard = s
 	s.mu.Lock()

@@ -5,13 +5,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"baton/tests/harness"
 )
 
 const manifests = "../../docker/kubernetes"
 
 // The alert rules are compose's: a copy that has drifted fails here.
 func TestPrometheusRuleIsMadeFromTheRulesOfCompose(t *testing.T) {
-	if out, err := exec.Command("bash", filepath.Join(manifests, "generate.sh"), "--check").CombinedOutput(); err != nil {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		harness.Skip(t, "bash is not installed")
+	}
+	if out, err := exec.Command(bash, filepath.Join(manifests, "generate.sh"), "--check").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -20,7 +26,7 @@ func TestPrometheusRuleIsMadeFromTheRulesOfCompose(t *testing.T) {
 func TestOverlaysBuild(t *testing.T) {
 	kubectl, err := exec.LookPath("kubectl")
 	if err != nil {
-		t.Skip("kubectl is not installed: it builds the overlays")
+		harness.Skip(t, "kubectl is not installed: it builds the overlays")
 	}
 	for overlay, kinds := range map[string][]string{
 		"overlays/blue":       {"Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler"},
