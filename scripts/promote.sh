@@ -91,8 +91,10 @@ to_seconds() {
 }
 
 refuse_second() {
+  local elsewhere
   if [[ "$(lock_holder "$(promote_lock)")" == stack.sh ]]; then die 3 "stack.sh up or down is at work: wait for its end. Nothing was changed"; fi
-  die 3 "another promote holds the lock $(promote_lock) ($(promote_state)). Nothing was changed"
+  elsewhere="$(driver_lock_elsewhere)"
+  die 3 "another promote holds the lock ${elsewhere:-$(promote_lock)} ($(promote_state)). Nothing was changed"
 }
 
 # under_lock is everything that changes something.
@@ -227,10 +229,14 @@ status() {
 }
 
 promote_state() {
+  local elsewhere
+  elsewhere="$(driver_lock_elsewhere)"
   if ! journal_read; then
     echo "none under way"
   elif process_is "$JOURNAL_PID" "$JOURNAL_STAMP"; then
     echo "from $JOURNAL_FROM to $JOURNAL_TO, at its step '$JOURNAL_STEP' (process $JOURNAL_PID)"
+  elif [[ -n "$elsewhere" ]]; then
+    echo "from $JOURNAL_FROM to $JOURNAL_TO, at its step '$JOURNAL_STEP' (on another machine)"
   else
     echo "one from $JOURNAL_FROM to $JOURNAL_TO was stopped at its step '$JOURNAL_STEP'; the next run recovers it"
   fi

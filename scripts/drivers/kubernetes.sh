@@ -12,6 +12,8 @@
 source "$ROOT/scripts/lib/process.sh"
 # shellcheck source=scripts/lib/http.sh
 source "$ROOT/scripts/lib/http.sh"
+# shellcheck source=scripts/drivers/kubernetes_lease.sh
+source "$ROOT/scripts/drivers/kubernetes_lease.sh"
 # shellcheck source=scripts/drivers/kubernetes_stack.sh
 source "$ROOT/scripts/drivers/kubernetes_stack.sh"
 
@@ -27,6 +29,9 @@ mkdir -p "$STATE_DIR" 2>/dev/null || true
 
 kube() { "${KUBECTL[@]}" --namespace "$KUBE_NAMESPACE" --request-timeout "$KUBE_TIMEOUT" "$@"; }
 
+# kube_said: the last words of kubectl.
+kube_said() { tail -n 1 "$STATE_DIR/kubectl.log" 2>/dev/null | cut -c 1-300; }
+
 driver_front_url() { env_value BATON_FRONT_URL http://127.0.0.1:8000; }
 driver_tool_url() { driver_front_url; }
 # The colors by name are on a listener of their own, which is not public.
@@ -34,10 +39,16 @@ color_front_url() { echo "$(env_value BATON_ADMIN_URL http://127.0.0.1:9000)/$1"
 color_tool_url() { color_front_url "$1"; }
 driver_baton() { "${BATON_BIN:-$ROOT/bin/baton}" "$@"; }
 
-# driver_replicas COLOR: of a color that runs, what its Deployment (or an autoscaler) wants. Of one that does not, what
+# driver_replicas COLOR: of a color that this run has started, as many as then: an autoscaler may add more at any time,
+# which are not waited for. Of a color that runs, what its Deployment (or an autoscaler) wants. Of one that does not, what
 # the settings say, and no fewer than the other one has now: it is to carry the same load.
 driver_replicas() {
-  local now other wanted
+  local now other wanted started
+  started="KUBE_STARTED_$1"
+  if [[ -n "${!started:-}" ]]; then
+    echo "${!started}"
+    return
+  fi
   now="$(kube_replicas "$1")" other="$(kube_replicas "$(other_color "$1")")"
   if [[ "$1" == blue ]]; then wanted="$(env_value BLUE_REPLICAS 2)"; else wanted="$(env_value GREEN_REPLICAS 3)"; fi
   if ((now > 0)); then
@@ -75,6 +86,8 @@ dynamic_write() {
     {\"op\":\"add\",\"path\":\"/spec/rules/0/backendRefs/1/weight\",\"value\":$green}]" >>"$STATE_DIR/kubectl.log" 2>&1
 }
 
+dynamic_why() { echo "$DYNAMIC_FILE can't be patched: $(kube_said)."; }
+
 # dynamic_writable: would the API server take the switch?
 dynamic_writable() {
   kube patch httproute baton --type merge --patch '{}' --dry-run=server >>"$STATE_DIR/kubectl.log" 2>&1
@@ -88,8 +101,11 @@ driver_replica_urls() {
 }
 
 driver_start_color() {
+  local replicas
+  replicas="$(driver_replicas "$1")"
   kube_autoscaled "$1" true
-  kube scale deployment "baton-$1" --replicas "$(driver_replicas "$1")" >>"$STATE_DIR/kubectl.log" 2>&1
+  kube scale deployment "baton-$1" --replicas "$replicas" >>"$STATE_DIR/kubectl.log" 2>&1 || return 1
+  printf -v "KUBE_STARTED_$1" '%s' "$replicas"
 }
 
 # driver_color_alive counts every pod that has not ended, those too that drain.
@@ -107,7 +123,7 @@ driver_color_alive() {
 # Deployment stays whole is Kubernetes' own matter.
 driver_color_trouble() {
   local state
-  state="$(kube get pods --selector "color=$1" --output jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.containerStatuses[0].restartCount}{" "}{.status.containerStatuses[0].state.waiting.reason}{"\n"}{end}')" || return 0
+  state="$(kube get pods --selector "color=$1" --output jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.containerStatuses[?(@.name=="baton")].restartCount}{" "}{.status.containerStatuses[?(@.name=="baton")].state.waiting.reason}{"\n"}{end}')" || return 0
   if [[ -z "$state" ]]; then
     if [[ "$(kube_replicas "$1")" == 0 ]]; then echo "the Deployment baton-$1 has no replicas"; fi
     kube get deployment "baton-$1" --output jsonpath='{.status.conditions[?(@.type=="ReplicaFailure")].message}' 2>/dev/null || true
@@ -119,6 +135,7 @@ driver_color_trouble() {
 
 # driver_term_color COLOR SECONDS: to no replicas; each pod drains within its grace period.
 driver_term_color() {
+  printf -v "KUBE_STARTED_$1" ''
   kube_autoscaled "$1" false
   kube scale deployment "baton-$1" --replicas 0 >>"$STATE_DIR/kubectl.log" 2>&1 || warn "baton-$1 could not be scaled to 0 (see $STATE_DIR/kubectl.log)"
 }
@@ -130,16 +147,19 @@ driver_kill_color() {
 # driver_forget_color: what ended is the Deployment's to tidy.
 driver_forget_color() { :; }
 
+# kube_pods COLOR: of those that have come up, who is to stay; when all of them are told to end, those.
 kube_pods() {
-  kube get pods --selector "color=$1" --field-selector status.phase=Running --output jsonpath='{range .items[*]}{.metadata.name}{"\n"}{end}' 2>/dev/null || true
+  # shellcheck disable=SC2016 # a template of kubectl's
+  kube get pods --selector "color=$1" --field-selector status.phase=Running --output go-template='{{range .items}}{{$pod := .}}{{range .status.containerStatuses}}{{if and .started (eq .name "baton")}}{{with $pod.metadata.deletionTimestamp}}ending{{else}}stays{{end}} {{$pod.metadata.name}}{{"\n"}}{{end}}{{end}}{{end}}' 2>/dev/null |
+    awk '{ pods[$1] = pods[$1] $2 "\n" } END { printf "%s", "stays" in pods ? pods["stays"] : pods["ending"] }'
 }
 
 # kube_autoscaled COLOR true|false: KEDA, where it is used, leaves an idle color alone. The HorizontalPodAutoscaler
 # does so by itself.
 kube_autoscaled() {
-  local paused=true
-  if [[ "$2" == true ]]; then paused=false; fi
-  kube annotate scaledobject "baton-$1" --overwrite "autoscaling.keda.sh/paused=$paused" >/dev/null 2>&1 || true
+  local paused=paused=true
+  if [[ "$2" == true ]]; then paused=paused-; fi
+  kube annotate scaledobject "baton-$1" --overwrite "autoscaling.keda.sh/$paused" >/dev/null 2>&1 || true
 }
 
 # kube_proxy: the address of a `kubectl proxy` of ours, started where none runs.

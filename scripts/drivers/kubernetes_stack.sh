@@ -23,12 +23,13 @@ driver_up() {
 }
 
 # journal_pending: a promote was stopped; its other color is for the next run to judge.
-journal_pending() { [[ -s "$STATE_DIR/promote.journal" ]]; }
+journal_pending() { [[ -n "$(journal_get)" ]]; }
 
 # driver_down scales both colors to nothing; Redis and what it holds stay.
 driver_down() {
   local color
   for color in blue green; do driver_term_color "$color" 30; done
+  journal_clear
   process_stop proxy 5 || true
   rm -f "$STATE_DIR/ports/proxy"
 }

@@ -96,6 +96,12 @@ mirror_check() {
   fi
 }
 
+new_uuid() {
+  local hex
+  hex="$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
+  printf '%s-%s-4%s-a%s-%s\n' "${hex:0:8}" "${hex:8:4}" "${hex:13:3}" "${hex:17:3}" "${hex:20:12}"
+}
+
 # choose_driver NAME loads a driver. Without a name: BATON_DRIVER, else the
 # local one while its stack runs, else compose.
 choose_driver() {

@@ -49,6 +49,9 @@ dynamic_write() {
   printf '%s\n' "$content" | replace_file "$DYNAMIC_FILE"
 }
 
+# dynamic_why: the sentence when it can't be written.
+dynamic_why() { echo "cannot write to $(dirname "$DYNAMIC_FILE"): is the disk full, or the folder read-only?"; }
+
 # dynamic_writable: can the folder take a file of this size, and rename it?
 dynamic_writable() {
   local probe

@@ -20,6 +20,7 @@ lock_take() {
   { exec 9>>"$1"; } 2>/dev/null || die 1 "cannot write $1: is the disk full or read-only? Nothing was changed"
   flock --nonblock 9 || { ! lock_holder_lives "$1" && flock --wait "$LOCK_STRAGGLERS" 9; } || return 1
   lock_sign "$1" 2>/dev/null || true
+  driver_lock
 }
 
 # lock_sign FILE: who holds it.
@@ -27,6 +28,16 @@ lock_sign() { printf '%s %s %s\n' "$$" "$(process_stamp "$$")" "$(basename "$0")
 
 # lock_holder FILE: the script that holds it.
 lock_holder() { awk '{ print $3; exit }' "$1.d/holder" 2>/dev/null || awk '{ print $3; exit }' "$1" 2>/dev/null || true; }
+
+# driver_lock: what a driver holds besides, where promotes on other machines are to be kept out too. Called by who has
+# the lock of this machine.
+driver_lock() { :; }
+
+# driver_lock_held: false only if it is known that somebody else holds it by now.
+driver_lock_held() { :; }
+
+# driver_lock_elsewhere: who on another machine holds it, or nothing.
+driver_lock_elsewhere() { :; }
 
 # lock_holder_lives FILE: the holder writes itself into the file. If it is dead
 # and the lock still held, that is a subshell of it about to end.
@@ -40,6 +51,7 @@ lock_holder_lives() {
 lock_take_directory() {
   if ! mkdir "$1" 2>/dev/null && lock_holder_lives "$1/holder"; then return 1; fi
   lock_sign "$1/holder"
+  driver_lock
 }
 
 # lock_wait FILE SECONDS

@@ -18,6 +18,9 @@ finish() {
   trap '' INT TERM HUP
   set +e
   step_ended false
+  if [[ "$PHASE" != ended ]] && ! driver_lock_held; then
+    conclude 4 needs_person "${FAILURE:-an unexpected error}; and another promote holds the lock by now: this run leaves everything to it"
+  fi
   case "$PHASE" in
     ended) exit "$code" ;;
     untouched) conclude 1 rolled_back "${FAILURE:-an unexpected error}; nothing was changed${FROM:+, $FROM is active}" ;;
@@ -58,8 +61,10 @@ switch_back() {
     SWITCH_BACK_SAID="$FROM does not serve any more ($(color_not_ready_why "$FROM")), so $TO stays active and both were left as they are. Repair $FROM or run promote.sh again"
     return 1
   fi
-  SWITCH_BACK_SAID="the dynamic file $DYNAMIC_FILE cannot be written: it says $(driver_active_color), both colors were left as they are"
-  dynamic_write "$FROM" || return 1
+  if ! dynamic_write "$FROM"; then
+    SWITCH_BACK_SAID="$(dynamic_why) It says $(driver_active_color), both colors were left as they are"
+    return 1
+  fi
   mirror_active "$FROM"
   deadline=$(($(now_ms) + FRONT_TIMEOUT_MS))
   until front_serves "$FROM"; do
@@ -80,10 +85,13 @@ retire_failed() {
 # recover looks at what a killed run left, and gets to a good state. Sets RESUME
 # when the switch had been made and only the rest is to be done.
 recover() {
-  journal_read || {
+  local code=0
+  journal_read || code=$?
+  if ((code == 2)); then fail "cannot read $(journal_file), where an earlier run may have left something to do"; fi
+  if ((code != 0)); then
     journal_clear
     return 0
-  }
+  fi
   say "==> recover: a promote from $JOURNAL_FROM to $JOURNAL_TO was stopped at its step '$JOURNAL_STEP' ($JOURNAL_SINCE)"
   FROM="$JOURNAL_FROM" TO="$JOURNAL_TO"
   if [[ "$(driver_active_color)" != "$TO" ]]; then

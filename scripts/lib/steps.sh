@@ -18,7 +18,7 @@ BAKE_LOOKS=3
 # begin STEP: journal first, then act.
 begin() {
   PHASE="$2"
-  journal_write "$1" || fail "cannot write $(journal_file): is the disk full or read-only?"
+  journal_write "$1" || fail "cannot write $(journal_file)$(journal_why)"
 }
 
 step_check() {
@@ -26,7 +26,7 @@ step_check() {
   for tool in curl awk sed; do command -v "$tool" >/dev/null || fail "$tool is not installed"; done
   front="$(driver_front_url)"
   front_answers || fail "the front door at $front does not answer: is it down? ('stack.sh up' starts it)"
-  dynamic_writable || fail "cannot write to $(dirname "$DYNAMIC_FILE"): is the disk full, or the folder read-only?"
+  dynamic_writable || fail "$(dynamic_why)"
   journal_writable || fail "cannot write to $STATE_DIR: is the disk full or read-only?"
   mirror_check "$FROM"
   if ! front_serves "$FROM"; then warn "the front door does not reach $FROM: $(front_state)"; fi
@@ -74,7 +74,7 @@ step_smoke() {
   base="$(color_tool_url "$TO")"
   begin smoke starting
   # The front door learns where the new color listens; what is active stays.
-  dynamic_write "$FROM" || fail "cannot write the dynamic file $DYNAMIC_FILE"
+  dynamic_write "$FROM" || fail "$(dynamic_why)"
   wait_front_routes "$TO" || fail "the front door does not route /$TO/ ($(http_status "$(color_front_url "$TO")/version")): if it is 403, add this machine to ADMIN_CIDRS"
   tool smoke --url "ws${base#http}/ws/chat/" --expect-color "$TO" || fail "$TO failed the smoke test: $TOOL_SAID"
 }
@@ -126,7 +126,7 @@ step_switch() {
   # Between its start and now a replica may have died: then nobody is to meet it.
   color_ready "$TO" || fail "$TO broke before the switch: $(color_not_ready_why "$TO")"
   begin switch switched
-  dynamic_write "$TO" || fail "cannot write the dynamic file $DYNAMIC_FILE: is the disk full or read-only?"
+  dynamic_write "$TO" || fail "$(dynamic_why)"
   renamed="$(now_ms)" nudged="$renamed"
   until front_serves "$TO"; do
     (($(now_ms) - renamed < FRONT_TIMEOUT_MS)) || fail "the front door did not follow the dynamic file within $((FRONT_TIMEOUT_MS / 1000)) s: $(front_state)"
@@ -190,10 +190,4 @@ tool() {
   TOOL_SAID="$(driver_baton "$@" 2>&1)" || code=$?
   TOOL_SAID="$(tail -n 1 <<<"$TOOL_SAID" | cut -c 1-300)"
   return "$code"
-}
-
-new_uuid() {
-  local hex
-  hex="$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
-  printf '%s-%s-4%s-a%s-%s\n' "${hex:0:8}" "${hex:8:4}" "${hex:13:3}" "${hex:17:3}" "${hex:20:12}"
 }

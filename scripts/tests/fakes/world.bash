@@ -9,7 +9,8 @@
 
 world_enter() {
   printf '%s\n' "$*" >>"$WORLD/calls"
-  local journal="$BATON_RUN_DIR/${BATON_DRIVER_UNDER_TEST:-compose}/promote.journal" step pid signal
+  local journal="$BATON_RUN_DIR/compose/promote.journal" step pid signal
+  if [[ -e "$WORLD/lease/journal" ]]; then journal="$WORLD/lease/journal"; fi
   if [[ -s "$WORLD/signal_at" && -s "$journal" ]]; then
     read -r step signal <"$WORLD/signal_at"
     if grep -qx "step=$step" "$journal"; then

@@ -1,0 +1,285 @@
+package kubernetes
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"baton/tests/harness"
+)
+
+const (
+	scriptLimit = 2 * time.Minute
+	waitLimit   = 30 * time.Second
+	front       = "http://127.0.0.1:8000"
+	admin       = "http://127.0.0.1:9000"
+)
+
+// Builds of baton that are broken, each in its own way, by the tag of their image. BATON is the real binary.
+var broken = map[string]string{
+	"baton:ends":    `echo 'panic: the new build is broken' >&2; exit 1`,
+	"baton:unready": `REDIS_URL=redis://127.0.0.1:1 REDIS_URL_FILE= exec BATON "$@"`,
+	"baton:mute":    `MESSAGE_RATE=1 exec BATON "$@"`,
+	"baton:forgets": `REDIS_URL= REDIS_URL_FILE= exec BATON "$@"`,
+}
+
+// stack is the production overlay in the cluster, behind the real Traefik.
+type stack struct {
+	*testing.T
+	cluster *cluster
+	kubelet *kubelet
+	redis   *harness.Redis
+	door    *harness.Process
+	dir     string
+	env     []string
+}
+
+func startStack(t *testing.T) *stack {
+	t.Helper()
+	s := &stack{T: t, cluster: startCluster(t), redis: harness.StartRedis(t), dir: t.TempDir()}
+	builds := map[string]string{"baton:local": harness.Binary(t)}
+	for image, script := range broken {
+		builds[image] = s.write(strings.ReplaceAll(image, ":", "-"), "#!/bin/bash\n"+strings.ReplaceAll(script, "BATON", harness.Binary(t))+"\n")
+	}
+	s.kubelet = startKubelet(t, s.cluster, builds, "node-a", "node-b")
+	s.openDoor()
+	s.hooks()
+	s.env = []string{
+		"PATH=" + filepath.Join(s.dir, "hooks") + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "BATON_DRIVER=kubernetes",
+		"BATON_BIN=" + filepath.Join(s.dir, "hooks", "baton"), "BATON_ENV_FILE=" + filepath.Join(s.dir, "none"), "BATON_OVERLAY=" + s.overlay(),
+		"BATON_FRONT_URL=" + front, "BATON_ADMIN_URL=" + admin, "BLUE_REPLICAS=2", "GREEN_REPLICAS=2", "BATON_READY_TIMEOUT=8",
+		"BATON_LEASE_SECONDS=6",
+	}
+	s.cluster.kubectl("create", "namespace", "baton")
+	s.cluster.kubectl("create", "secret", "generic", "baton-redis", "--namespace", "baton", "--from-literal", "redis-url="+s.redis.URL())
+	return s
+}
+
+// overlay is one as a user writes it: the image, a few settings, over what docker/kubernetes has for production.
+func (s *stack) overlay() string {
+	s.Helper()
+	dir := filepath.Join(s.dir, "overlay")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	s.write("overlay/kustomization.yaml", fmt.Sprintf(`
+resources: [%s, %s]
+images: [{name: registry.example.com/baton, newName: baton, newTag: local}]
+configMapGenerator:
+  - {name: baton-settings, namespace: baton, literals: [DRAIN_SPREAD=500ms, LOG_LEVEL=warn]}
+patches:
+  - target: {kind: Deployment}
+    patch: '[{op: replace, path: /spec/template/spec/containers/0/lifecycle/preStop/sleep/seconds, value: 1}, {op: replace, path: /spec/minReadySeconds, value: 1}]'
+`, s.relative(dir, "overlays/production"), s.relative(dir, "promoter")))
+	return dir
+}
+
+// relative is the way to a part of docker/kubernetes: kustomize takes no absolute one.
+func (s *stack) relative(from, part string) string {
+	s.Helper()
+	path, err := filepath.Abs(filepath.Join(manifests, part))
+	if err == nil {
+		path, err = filepath.Rel(from, path)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	return path
+}
+
+// openDoor runs Traefik as its Helm chart does, as far as Gateway API goes.
+func (s *stack) openDoor() {
+	s.Helper()
+	if _, err := exec.LookPath("traefik"); err != nil {
+		harness.Skip(s.T, "traefik is not installed")
+	}
+	s.cluster.try("create", "--filename", s.write("class.yaml", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GatewayClass",
+"metadata":{"name":"traefik"},"spec":{"controllerName":"traefik.io/gateway-controller"}}`)) //nolint:errcheck // it is there the second time
+	s.door = s.cluster.run("traefik", "--entryPoints.web.address="+strings.TrimPrefix(front, "http://"),
+		"--entryPoints.admin.address="+strings.TrimPrefix(admin, "http://"), "--providers.kubernetesGateway.endpoint="+s.cluster.api.base,
+		"--providers.kubernetesGateway.token="+adminToken, "--providers.kubernetesGateway.certAuthFilePath="+s.cluster.certificate(),
+		"--providers.providersThrottleDuration=50ms", "--global.checkNewVersion=false", "--global.sendAnonymousUsage=false")
+}
+
+// hooks are wrappers of what a promote calls at each of its steps. When its journal is at $HOOK_STEP, $HOOK runs, once,
+// in the middle of that step.
+func (s *stack) hooks() {
+	s.Helper()
+	if err := os.Mkdir(filepath.Join(s.dir, "hooks"), 0o755); err != nil {
+		s.Fatal(err)
+	}
+	binaries := map[string]string{"baton": harness.Binary(s.T)}
+	for _, tool := range []string{"curl", "kubectl"} {
+		path, err := exec.LookPath(tool)
+		if err != nil {
+			harness.Skip(s.T, tool+" is not installed")
+		}
+		binaries[tool] = path
+	}
+	for name, target := range binaries {
+		s.write("hooks/"+name, `#!/bin/bash
+at="$BATON_RUN_DIR/at"
+if [[ "$*" =~ step=([a-z]+)\;.*\;pid=([0-9]+) ]]; then
+  said="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
+  `+target+` "$@" || exit
+  echo "$said" >"$at"
+  exit 0
+fi
+if [[ -n "$HOOK_STEP" ]] && read -r step pid <"$at" && [[ "$step" == "$HOOK_STEP" ]] && (set -C && : >"$BATON_RUN_DIR/hooked"); then
+  eval "$HOOK"
+fi 2>/dev/null
+exec `+target+` "$@"
+`)
+	}
+}
+
+const killPromote = `kill -9 "$pid"`
+
+// killColor is the shell command that kills the processes of a color's pods.
+func (s *stack) killColor(color string) string {
+	return fmt.Sprintf(`for file in %s/baton-%s-*.pid; do kill -9 "$(<"$file")"; done`, s.kubelet.dir, color)
+}
+
+// machine is a run directory of its own: another person's checkout.
+type machine struct {
+	*stack
+	run        string
+	kubeconfig string
+}
+
+// machine's kubectl has what the Role baton-promoter allows, and no more.
+func (s *stack) machine(name string) *machine {
+	s.Helper()
+	m := &machine{stack: s, run: filepath.Join(s.dir, name)}
+	if err := os.MkdirAll(m.run, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	token := strings.TrimSpace(s.cluster.kubectl("create", "token", "baton-promoter", "--namespace", "baton"))
+	m.kubeconfig = s.cluster.config(name, token)
+	return m
+}
+
+// result is what a script's run came to.
+type result struct {
+	code int
+	text string
+}
+
+func (m *machine) begin(name, kubeconfig string, env []string, args ...string) *harness.Process {
+	m.Helper()
+	_ = os.Remove(filepath.Join(m.run, "at"))
+	_ = os.Remove(filepath.Join(m.run, "hooked"))
+	return m.script(name, kubeconfig, env, args...)
+}
+
+func (m *machine) script(name, kubeconfig string, env []string, args ...string) *harness.Process {
+	m.Helper()
+	path, err := filepath.Abs(filepath.Join("..", "..", "scripts", name))
+	if err != nil {
+		m.Fatal(err)
+	}
+	env = append(append(append([]string{}, m.env...), "BATON_RUN_DIR="+m.run, "BATON_KUBECTL=kubectl --kubeconfig "+kubeconfig), env...)
+	return harness.Run(m.T, harness.Command{Path: "/bin/bash", Args: append([]string{path}, args...), Env: env})
+}
+
+func (m *machine) promote(env []string, args ...string) result {
+	m.Helper()
+	p := m.begin("promote.sh", m.kubeconfig, env, append([]string{"--bake", "1"}, args...)...)
+	code := p.Exit(m.T, scriptLimit)
+	return result{code, p.Stdout() + p.Stderr()}
+}
+
+// at waits until a promote of this machine is at a step.
+func (m *machine) at(step string) {
+	m.Helper()
+	harness.Eventually(m.T, waitLimit, "the promote is at its step "+step, func() bool {
+		at, _ := os.ReadFile(filepath.Join(m.run, "at"))
+		return strings.HasPrefix(string(at), step+" ")
+	})
+}
+
+func hook(step, command string) []string { return []string{"HOOK_STEP=" + step, "HOOK=" + command} }
+
+// up is `stack.sh up`, as an administrator.
+func (s *stack) up() {
+	s.Helper()
+	m := &machine{stack: s, run: filepath.Join(s.dir, "administrator")}
+	p := m.begin("stack.sh", s.cluster.kubeconfig, nil, "up")
+	if code := p.Exit(s.T, scriptLimit); code != 0 || strings.Contains(p.Stderr(), "Warning:") {
+		s.Fatalf("up: %d\n%s%s", code, p.Stdout(), p.Stderr())
+	}
+}
+
+// active is the color that has all the weight.
+func (s *stack) active() string {
+	s.Helper()
+	for _, line := range strings.Split(s.cluster.kubectl("get", "httproute", "baton", "--namespace", "baton", "--output",
+		`jsonpath={range .spec.rules[0].backendRefs[*]}{.name} {.weight}{"\n"}{end}`), "\n") {
+		if color, found := strings.CutSuffix(line, " 1"); found {
+			return strings.TrimPrefix(color, "baton-")
+		}
+	}
+	return ""
+}
+
+// image is what a color's next pods are made of.
+func (s *stack) image(color, image string) {
+	s.Helper()
+	s.cluster.kubectl("set", "image", "deployment/baton-"+color, "baton="+image, "--namespace", "baton")
+}
+
+// mustBe is how every run has to end: its code, what it says, the color that is active and the other one gone.
+func (m *machine) mustBe(color string, r result, code int, sentence string) {
+	m.Helper()
+	if r.code != code || !strings.Contains(r.text, sentence) {
+		m.Errorf("exit %d, want %d and %q\n%s", r.code, code, sentence, r.text)
+	}
+	if active := m.active(); active != color {
+		m.Errorf("%s is active, want %s\n%s", active, color, r.text)
+	}
+	if left := m.kubelet.processes(other(color)); len(left) != 0 {
+		m.Errorf("%s still runs: %v\n%s", other(color), left, r.text)
+	}
+	if n := len(m.kubelet.processes(color)); n < 2 {
+		m.Errorf("%d replicas of %s run\n%s", n, color, r.text)
+	}
+	if journal := m.cluster.kubectl("get", "lease", "baton-promote", "--namespace", "baton", "--output", "jsonpath={.metadata.annotations.baton/journal}"); journal != "" {
+		m.Errorf("the journal says that a promote is under way: %s", journal)
+	}
+}
+
+// mustPromote promotes the idle color: whatever went before, that works.
+func (m *machine) mustPromote() result {
+	m.Helper()
+	to := other(m.active())
+	r := m.promote(nil)
+	m.mustBe(to, r, 0, to+" is active")
+	return r
+}
+
+func other(color string) string {
+	if color == "blue" {
+		return "green"
+	}
+	return "blue"
+}
+
+// pause stops a process that the test has, until the function it returns is called.
+func pause(p *harness.Process) func() {
+	p.Signal(syscall.SIGSTOP)
+	return func() { p.Signal(syscall.SIGCONT) }
+}
+
+func (s *stack) write(name, content string) string {
+	s.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+		s.Fatal(err)
+	}
+	return path
+}
