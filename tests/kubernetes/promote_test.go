@@ -15,7 +15,10 @@ func TestInACluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes")
 	}
-	s := startStack(t)
+	c := startCluster(t)
+	t.Run("every overlay is accepted", c.accepted)
+	t.Run("what breaks the rules is refused", c.refused)
+	s := startStack(t, c)
 	s.up()
 	m, elsewhere := s.machine("one"), s.machine("two")
 	for _, test := range []struct {

@@ -39,9 +39,9 @@ type stack struct {
 	env     []string
 }
 
-func startStack(t *testing.T) *stack {
+func startStack(t *testing.T, c *cluster) *stack {
 	t.Helper()
-	s := &stack{T: t, cluster: startCluster(t), redis: harness.StartRedis(t), dir: t.TempDir()}
+	s := &stack{T: t, cluster: c, redis: harness.StartRedis(t), dir: t.TempDir()}
 	builds := map[string]string{"baton:local": harness.Binary(t)}
 	for image, script := range broken {
 		builds[image] = s.write(strings.ReplaceAll(image, ":", "-"), "#!/bin/bash\n"+strings.ReplaceAll(script, "BATON", harness.Binary(t))+"\n")
@@ -75,21 +75,8 @@ configMapGenerator:
 patches:
   - target: {kind: Deployment}
     patch: '[{op: replace, path: /spec/template/spec/containers/0/lifecycle/preStop/sleep/seconds, value: 1}, {op: replace, path: /spec/minReadySeconds, value: 1}]'
-`, s.relative(dir, "overlays/production"), s.relative(dir, "promoter")))
+`, relative(s.T, dir, "overlays/production"), relative(s.T, dir, "promoter")))
 	return dir
-}
-
-// relative is the way to a part of docker/kubernetes: kustomize takes no absolute one.
-func (s *stack) relative(from, part string) string {
-	s.Helper()
-	path, err := filepath.Abs(filepath.Join(manifests, part))
-	if err == nil {
-		path, err = filepath.Rel(from, path)
-	}
-	if err != nil {
-		s.Fatal(err)
-	}
-	return path
 }
 
 // openDoor runs Traefik as its Helm chart does, as far as Gateway API goes.
