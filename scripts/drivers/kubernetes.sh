@@ -175,8 +175,12 @@ kube_proxy() {
     --accept-paths "^/api/v1/namespaces/$KUBE_NAMESPACE/pods/baton-[^/]+:8000/proxy/" || return 1
   echo "$port" >"$STATE_DIR/ports/proxy"
   for _ in {1..50}; do
-    if port_open "$port"; then break; fi
+    if port_open "$port"; then
+      echo "http://127.0.0.1:$port"
+      return
+    fi
+    process_pid proxy >/dev/null || return 1
     sleep 0.1
   done
-  echo "http://127.0.0.1:$port"
+  return 1
 }

@@ -19,10 +19,16 @@ journal_get() { lease_field "{.metadata.annotations.${LEASE_JOURNAL//./\\.}}" | 
 driver_lock() {
   local version holder
   lease_make || die 1 "no $(journal_file) could be made: $(kube_said). Nothing was changed"
-  version="$(lease_version)" holder="$(lease_field '{.spec.holderIdentity}')" || return 1
-  if [[ -n "$holder" && "$holder" != "$(lease_machine)/"* ]]; then lease_dead "$version" "$holder" || return 1; fi
-  lease_take "$version" || return 1
-  lease_keep
+  # What is left of a killed run gives it back at any moment: then it is looked at once more.
+  for _ in 1 2 3; do
+    version="$(lease_version)" && holder="$(lease_field '{.spec.holderIdentity}')" || return 1
+    if [[ -n "$holder" && "$holder" != "$(lease_machine)/"* ]]; then lease_dead "$version" "$holder" || return 1; fi
+    if lease_take "$version"; then
+      lease_keep
+      return
+    fi
+  done
+  return 1
 }
 
 # driver_lock_held: an API server that is away is no proof that somebody else has it.

@@ -85,8 +85,8 @@ func relative(t *testing.T, from, part string) string {
 // refused shows that the check can fail: a pod that the policy of the namespace does not let in, and a field that is none.
 func (c *cluster) refused(t *testing.T) {
 	for name, change := range map[string][2]string{
-		"a field that is none": {"op: add, path: /spec/template/spec/colour, value: blue", "unknown field"},
-		"a pod of root's":      {"op: replace, path: /spec/template/spec/securityContext/runAsNonRoot, value: false", "would violate PodSecurity"},
+		"a field that is none": {`"op": "add", "path": "/spec/template/spec/colour", "value": "blue"`, "unknown field"},
+		"a pod of root's":      {`"op": "replace", "path": "/spec/template/spec/securityContext/runAsNonRoot", "value": false`, "would violate PodSecurity"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			here := *c

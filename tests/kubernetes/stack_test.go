@@ -74,7 +74,7 @@ configMapGenerator:
   - {name: baton-settings, namespace: baton, literals: [DRAIN_SPREAD=500ms, LOG_LEVEL=warn]}
 patches:
   - target: {kind: Deployment}
-    patch: '[{op: replace, path: /spec/template/spec/containers/0/lifecycle/preStop/sleep/seconds, value: 1}, {op: replace, path: /spec/minReadySeconds, value: 1}]'
+    patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/lifecycle/preStop/sleep/seconds", "value": 1}, {"op": "replace", "path": "/spec/minReadySeconds", "value": 1}]'
 `, relative(s.T, dir, "overlays/production"), relative(s.T, dir, "promoter")))
 	return dir
 }
