@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,21 +19,12 @@ const (
 	admin       = "http://127.0.0.1:9000"
 )
 
-// Builds of baton that are broken, each in its own way, by the tag of their image. BATON is the real binary.
-var broken = map[string]string{
-	"baton:ends":    `echo 'panic: the new build is broken' >&2; exit 1`,
-	"baton:unready": `REDIS_URL=redis://127.0.0.1:1 REDIS_URL_FILE= exec BATON "$@"`,
-	"baton:mute":    `MESSAGE_RATE=1 exec BATON "$@"`,
-	"baton:forgets": `REDIS_URL= REDIS_URL_FILE= exec BATON "$@"`,
-}
-
 // stack is the production overlay in the cluster, behind the real Traefik.
 type stack struct {
 	*testing.T
 	cluster *cluster
 	kubelet *kubelet
 	redis   *harness.Redis
-	door    *harness.Process
 	dir     string
 	env     []string
 }
@@ -42,16 +32,11 @@ type stack struct {
 func startStack(t *testing.T, c *cluster) *stack {
 	t.Helper()
 	s := &stack{T: t, cluster: c, redis: harness.StartRedis(t), dir: t.TempDir()}
-	builds := map[string]string{"baton:local": harness.Binary(t)}
-	for image, script := range broken {
-		builds[image] = s.write(strings.ReplaceAll(image, ":", "-"), "#!/bin/bash\n"+strings.ReplaceAll(script, "BATON", harness.Binary(t))+"\n")
-	}
-	s.kubelet = startKubelet(t, s.cluster, builds, "node-a", "node-b")
+	s.kubelet = startKubelet(t, s.cluster, map[string]string{"baton:local": harness.Binary(t)}, "node-a", "node-b")
 	s.openDoor()
-	s.hooks()
 	s.env = []string{
-		"PATH=" + filepath.Join(s.dir, "hooks") + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "BATON_DRIVER=kubernetes",
-		"BATON_BIN=" + filepath.Join(s.dir, "hooks", "baton"), "BATON_ENV_FILE=" + filepath.Join(s.dir, "none"), "BATON_OVERLAY=" + s.overlay(),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "BATON_DRIVER=kubernetes",
+		"BATON_BIN=" + harness.Binary(t), "BATON_ENV_FILE=" + filepath.Join(s.dir, "none"), "BATON_OVERLAY=" + s.overlay(),
 		"BATON_FRONT_URL=" + front, "BATON_ADMIN_URL=" + admin, "BLUE_REPLICAS=2", "GREEN_REPLICAS=2", "BATON_READY_TIMEOUT=8",
 		"BATON_LEASE_SECONDS=6",
 	}
@@ -85,51 +70,12 @@ func (s *stack) openDoor() {
 	if _, err := exec.LookPath("traefik"); err != nil {
 		harness.Skip(s.T, "traefik is not installed")
 	}
-	s.cluster.try("create", "--filename", s.write("class.yaml", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GatewayClass",
-"metadata":{"name":"traefik"},"spec":{"controllerName":"traefik.io/gateway-controller"}}`)) //nolint:errcheck // it is there the second time
-	s.door = s.cluster.run("traefik", "--entryPoints.web.address="+strings.TrimPrefix(front, "http://"),
+	s.cluster.kubectl("create", "--filename", s.write("class.yaml", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GatewayClass",
+"metadata":{"name":"traefik"},"spec":{"controllerName":"traefik.io/gateway-controller"}}`))
+	s.cluster.run("traefik", "--entryPoints.web.address="+strings.TrimPrefix(front, "http://"),
 		"--entryPoints.admin.address="+strings.TrimPrefix(admin, "http://"), "--providers.kubernetesGateway.endpoint="+s.cluster.api.base,
 		"--providers.kubernetesGateway.token="+adminToken, "--providers.kubernetesGateway.certAuthFilePath="+s.cluster.certificate(),
 		"--providers.providersThrottleDuration=50ms", "--global.checkNewVersion=false", "--global.sendAnonymousUsage=false")
-}
-
-// hooks are wrappers of what a promote calls at each of its steps. When its journal is at $HOOK_STEP, $HOOK runs, once,
-// in the middle of that step.
-func (s *stack) hooks() {
-	s.Helper()
-	if err := os.Mkdir(filepath.Join(s.dir, "hooks"), 0o755); err != nil {
-		s.Fatal(err)
-	}
-	binaries := map[string]string{"baton": harness.Binary(s.T)}
-	for _, tool := range []string{"curl", "kubectl"} {
-		path, err := exec.LookPath(tool)
-		if err != nil {
-			harness.Skip(s.T, tool+" is not installed")
-		}
-		binaries[tool] = path
-	}
-	for name, target := range binaries {
-		s.write("hooks/"+name, `#!/bin/bash
-at="$BATON_RUN_DIR/at"
-if [[ "$*" =~ step=([a-z]+)\;.*\;pid=([0-9]+) ]]; then
-  said="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
-  `+target+` "$@" || exit
-  echo "$said" >"$at"
-  exit 0
-fi
-if [[ -n "$HOOK_STEP" ]] && read -r step pid <"$at" && [[ "$step" == "$HOOK_STEP" ]] && (set -C && : >"$BATON_RUN_DIR/hooked"); then
-  eval "$HOOK"
-fi 2>/dev/null
-exec `+target+` "$@"
-`)
-	}
-}
-
-const killPromote = `kill -9 "$pid"`
-
-// killColor is the shell command that kills the processes of a color's pods.
-func (s *stack) killColor(color string) string {
-	return fmt.Sprintf(`for file in %s/baton-%s-*.pid; do kill -9 "$(<"$file")"; done`, s.kubelet.dir, color)
 }
 
 // machine is a run directory of its own: another person's checkout.
@@ -159,13 +105,6 @@ type result struct {
 
 func (m *machine) begin(name, kubeconfig string, env []string, args ...string) *harness.Process {
 	m.Helper()
-	_ = os.Remove(filepath.Join(m.run, "at"))
-	_ = os.Remove(filepath.Join(m.run, "hooked"))
-	return m.script(name, kubeconfig, env, args...)
-}
-
-func (m *machine) script(name, kubeconfig string, env []string, args ...string) *harness.Process {
-	m.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "..", "scripts", name))
 	if err != nil {
 		m.Fatal(err)
@@ -180,17 +119,6 @@ func (m *machine) promote(env []string, args ...string) result {
 	code := p.Exit(m.T, scriptLimit)
 	return result{code, p.Stdout() + p.Stderr()}
 }
-
-// at waits until a promote of this machine is at a step.
-func (m *machine) at(step string) {
-	m.Helper()
-	harness.Eventually(m.T, waitLimit, "the promote is at its step "+step, func() bool {
-		at, _ := os.ReadFile(filepath.Join(m.run, "at"))
-		return strings.HasPrefix(string(at), step+" ")
-	})
-}
-
-func hook(step, command string) []string { return []string{"HOOK_STEP=" + step, "HOOK=" + command} }
 
 // up is `stack.sh up`, as an administrator.
 func (s *stack) up() {
@@ -256,17 +184,24 @@ func other(color string) string {
 	return "blue"
 }
 
-// pause stops a process that the test has, until the function it returns is called.
-func pause(p *harness.Process) func() {
-	p.Signal(syscall.SIGSTOP)
-	return func() { p.Signal(syscall.SIGCONT) }
-}
-
 func (s *stack) write(name, content string) string {
 	s.Helper()
 	path := filepath.Join(s.dir, name)
 	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
 		s.Fatal(err)
+	}
+	return path
+}
+
+// relative is the way to a part of docker/kubernetes: kustomize takes no absolute one.
+func relative(t *testing.T, from, part string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(manifests, part))
+	if err == nil {
+		path, err = filepath.Rel(from, path)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
