@@ -20,7 +20,7 @@ driver_lock() {
   local version holder
   lease_make || die 1 "no $(journal_file) could be made: $(kube_said). Nothing was changed"
   # What is left of a killed run gives it back at any moment: then it is looked at once more.
-  for _ in 1 2 3; do
+  for _ in {1..10}; do
     version="$(lease_version)" && holder="$(lease_field '{.spec.holderIdentity}')" || return 1
     if [[ -n "$holder" && "$holder" != "$(lease_machine)/"* ]]; then lease_dead "$version" "$holder" || return 1; fi
     if lease_take "$version"; then

@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	clients     = 20
 	scriptLimit = 2 * time.Minute
 	waitLimit   = 30 * time.Second
 	front       = "http://127.0.0.1:8000"
