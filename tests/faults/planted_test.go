@@ -17,14 +17,14 @@ type planted struct {
 func plantedBugs() []planted {
 	const scripts, conn = "middleware/session/scripts.go", "handlers/conn.go"
 	return []planted{
-		{"commits are not fenced", []harness.Bug{in(scripts, `if s[1] == ARGV[1] then`, `if s[1] then`)}},
+		{"commits are not fenced", []harness.Bug{in(scripts, `elseif s[1] == owner then`, `elseif s[1] then`)}},
 		{"a claim starts again from zero", []harness.Bug{
 			in(scripts, `'owner', owner, 'count', s[1] or '0')`, `'owner', owner, 'count', '0')`),
 		}},
 		{"counts are added, not set", []harness.Bug{
 			in(conn, `c.count + uint64(c.inFlight),`, `uint64(c.inFlight),`),
-			in(scripts, `if tonumber(ARGV[2]) > tonumber(s[2] or '-1') then redis.call('HSET', KEYS[1], 'count', ARGV[2]) end`,
-				`redis.call('HINCRBY', KEYS[1], 'count', ARGV[2])`),
+			in(scripts, `elseif tonumber(count) > stored then call('HSET', session, 'count', count) end`,
+				`else call('HINCRBY', session, 'count', count) end`),
 		}},
 		{"replies leave before the count is stored", []harness.Bug{
 			in(conn, `	c.inFlight, c.flightAge, c.pending = c.pending, c.since, 0

@@ -26,8 +26,8 @@ const (
 // Replies that skip a count: 1, 3, 4, 6.
 const (
 	brokenFile = "handlers/conn.go"
-	brokenText = `appendReply(*buffer, n)`
-	brokenBug  = `appendReply(*buffer, n+n/2)`
+	brokenText = `appendReply(*buffer, c.hub.handler, n)`
+	brokenBug  = `appendReply(*buffer, c.hub.handler, n+n/2)`
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
