@@ -36,11 +36,11 @@ func brokenBuild(t *testing.T, script, sentence string) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
 		load := s.soak()
-		front := watch(t, s.Front())
+		front := harness.StartWatch(t, s.Front())
 		r := s.promote([]string{s.build("green", script)})
 		s.mustBeBackOn("blue", r, sentence)
-		front.mustHaveSeen(t, "the front door", "blue")
-		load.exact()
+		front.MustHaveSeen(t, "the front door", "blue")
+		load.Exact()
 		s.mustPromote("green", nil)
 	})
 }
@@ -48,10 +48,10 @@ func brokenBuild(t *testing.T, script, sentence string) {
 func TestNewColorBreaksSessions(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
-		old := watch(t, s.Replica("blue-1"))
+		old := harness.StartWatch(t, s.Replica("blue-1"))
 		r := s.promote([]string{s.build("green", forgetsSession)})
 		s.mustBeBackOn("blue", r, "green broke the canary session (count 3 on blue)")
-		old.mustHaveSeen(t, "blue", "blue")
+		old.MustHaveSeen(t, "blue", "blue")
 		s.mustPromote("green", nil)
 	})
 }
@@ -77,11 +77,11 @@ func breaksAt(t *testing.T, step, command, sentence string, args ...string) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
 		load := s.soak()
-		old := watch(t, s.Replica("blue-1"))
+		old := harness.StartWatch(t, s.Replica("blue-1"))
 		r := s.promote(s.hook(step, command), args...)
 		s.mustBeBackOn("blue", r, sentence)
-		old.mustHaveSeen(t, "blue", "blue")
-		load.exact()
+		old.MustHaveSeen(t, "blue", "blue")
+		load.Exact()
 		s.mustPromote("green", nil)
 	})
 }
@@ -90,14 +90,14 @@ func TestFrontDoorDown(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
 		load := s.soak()
-		old := watch(t, s.Replica("blue-1"))
+		old := harness.StartWatch(t, s.Replica("blue-1"))
 		s.Signal("front", syscall.SIGKILL)
 		r := s.promote(nil)
 		s.mustBeBackOn("blue", r, "does not answer: is it down? ('stack.sh up' starts it); nothing was changed")
 		s.Up()
-		old.mustHaveSeen(t, "blue", "blue")
+		old.MustHaveSeen(t, "blue", "blue")
 		s.mustPromote("green", nil)
-		load.exact()
+		load.Exact()
 	})
 }
 
@@ -111,7 +111,7 @@ func TestFrontDoorDiesDuringTheSwitch(t *testing.T) {
 		}
 		s.Up()
 		s.mustPromote("green", nil)
-		load.exact()
+		load.Exact()
 	})
 }
 
@@ -119,7 +119,7 @@ func TestRedisAway(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
 		load := s.soak()
-		front := watch(t, s.Front())
+		front := harness.StartWatch(t, s.Front())
 		s.Signal("store", syscall.SIGSTOP)
 		r := s.promote([]string{"BATON_READY_TIMEOUT=2"})
 		s.Signal("store", syscall.SIGCONT)
@@ -127,8 +127,8 @@ func TestRedisAway(t *testing.T) {
 		if !strings.Contains(r.Text, "redis") {
 			t.Errorf("redis is not named\n%s", r.Text)
 		}
-		front.mustHaveSeen(t, "the front door", "blue")
-		load.exact()
+		front.MustHaveSeen(t, "the front door", "blue")
+		load.Exact()
 	})
 }
 
@@ -170,12 +170,12 @@ func noRoomForTheSwitch(t *testing.T, spoil func(s *stack, dir string)) {
 		t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 		s.Up()
 		load := s.soak()
-		front := watch(t, s.Front())
+		front := harness.StartWatch(t, s.Front())
 		spoil(s, dir)
 		r := s.promote(nil)
 		s.mustBeBackOn("blue", r, "is the disk full, or the folder read-only?; nothing was changed")
-		front.mustHaveSeen(t, "the front door", "blue")
-		load.exact()
+		front.MustHaveSeen(t, "the front door", "blue")
+		load.Exact()
 	})
 }
 

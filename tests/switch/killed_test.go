@@ -17,7 +17,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
 		load := s.soak()
-		front := watch(t, s.Front())
+		front := harness.StartWatch(t, s.Front())
 		color, other := "green", "blue"
 		for _, step := range []string{"start", "ready", "smoke", "canary", "switch", "verify", "bake", "retire"} {
 			r := s.promote(s.hook(step, killPromote))
@@ -32,8 +32,8 @@ func TestKilledAtEachStep(t *testing.T) {
 			}
 			color, other = other, color
 		}
-		front.mustHaveSeen(t, "the front door", "blue", "green")
-		load.exact()
+		front.MustHaveSeen(t, "the front door", "blue", "green")
+		load.Exact()
 	})
 }
 
@@ -41,7 +41,7 @@ func TestKilledBehindTheSwitchThenRolledBack(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
 		load := s.soak()
-		front := watch(t, s.Front())
+		front := harness.StartWatch(t, s.Front())
 		s.promote(s.hook("bake", killPromote))
 		if s.Active() != "green" {
 			t.Fatalf("%s is active", s.Active())
@@ -49,8 +49,8 @@ func TestKilledBehindTheSwitchThenRolledBack(t *testing.T) {
 		if r := s.Script("promote.sh", nil, "rollback"); r.Code != 0 || s.Active() != "blue" || len(s.Pids("green-")) != 0 {
 			t.Errorf("rollback: %d, %s is active, %v run\n%s", r.Code, s.Active(), s.Pids(""), r.Text)
 		}
-		front.mustHaveSeen(t, "the front door", "blue", "green")
-		load.exact()
+		front.MustHaveSeen(t, "the front door", "blue", "green")
+		load.Exact()
 	})
 }
 
@@ -65,7 +65,7 @@ func TestInterruptedDuringTheBake(t *testing.T) {
 			code := p.Exit(t, scriptLimit)
 			s.mustBeBackOn("blue", harness.Result{Code: code, Text: p.Stdout() + p.Stderr()}, "stopped by "+name+"; switched back to blue")
 		}
-		load.exact()
+		load.Exact()
 	})
 }
 
@@ -75,15 +75,15 @@ func TestToldToStopAtEachStep(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
 		load := s.soak()
-		front := watch(t, s.Front())
+		front := harness.StartWatch(t, s.Front())
 		for _, step := range []string{"start", "ready", "smoke", "canary", "switch", "verify", "bake"} {
 			s.mustBeBackOn("blue", s.promote(s.hook(step, stopPromote)), "stopped by SIGTERM")
 		}
 		if r := s.promote(s.hook("retire", stopPromote)); r.Code != 0 || s.Active() != "green" || len(s.Pids("blue-")) != 0 {
 			t.Errorf("at retire: exit %d, %s is active\n%s", r.Code, s.Active(), r.Text)
 		}
-		front.mustHaveSeen(t, "the front door", "blue", "green")
-		load.exact()
+		front.MustHaveSeen(t, "the front door", "blue", "green")
+		load.Exact()
 	})
 }
 

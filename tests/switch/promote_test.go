@@ -14,14 +14,14 @@ func TestPromoteThereAndBackUnderLoad(t *testing.T) {
 		s.Set("GREEN_REPLICAS=2")
 		s.Up()
 		load := s.soak()
-		front := watch(t, s.Front())
+		front := harness.StartWatch(t, s.Front())
 		s.mustPromote("green", nil)
 		if n := len(s.Pids("green-")); n != 2 {
 			t.Errorf("%d replicas of green run, want 2", n)
 		}
 		s.mustPromote("blue", nil)
-		front.mustHaveSeen(t, "the front door", "blue", "green")
-		load.exact()
+		front.MustHaveSeen(t, "the front door", "blue", "green")
+		load.Exact()
 	})
 }
 
@@ -59,7 +59,7 @@ func TestTheReport(t *testing.T) {
 		if !report.Retirement.Done || report.Retirement.Forced || len(report.Retirement.Closes) == 0 {
 			t.Errorf("retirement %+v", report.Retirement)
 		}
-		load.exact()
+		load.Exact()
 	})
 }
 
@@ -67,7 +67,7 @@ func TestRollback(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
 		load := s.soak()
-		front := watch(t, s.Front())
+		front := harness.StartWatch(t, s.Front())
 		s.mustPromote("green", nil, "--no-retire")
 		if len(s.Pids("blue-")) != 1 {
 			t.Error("--no-retire retired blue")
@@ -82,8 +82,8 @@ func TestRollback(t *testing.T) {
 		if r := s.Script("promote.sh", nil, "rollback"); r.Code != 0 || s.Active() != "green" {
 			t.Errorf("rollback to a color that was stopped: %d, %s is active\n%s", r.Code, s.Active(), r.Text)
 		}
-		front.mustHaveSeen(t, "the front door", "blue", "green")
-		load.exact()
+		front.MustHaveSeen(t, "the front door", "blue", "green")
+		load.Exact()
 	})
 }
 
@@ -91,7 +91,7 @@ func TestRollbackDuringABake(t *testing.T) {
 	onBothStacks(t, false, func(t *testing.T, s *stack) {
 		s.Up()
 		load := s.soak()
-		front := watch(t, s.Front())
+		front := harness.StartWatch(t, s.Front())
 		promote := s.Begin("promote.sh", nil, "--bake", "60")
 		s.At("bake")
 		if r := s.Script("promote.sh", nil, "rollback"); r.Code != 0 || !strings.Contains(r.Text, "blue is active") {
@@ -99,8 +99,8 @@ func TestRollbackDuringABake(t *testing.T) {
 		}
 		code := promote.Exit(t, scriptLimit)
 		s.mustBeBackOn("blue", harness.Result{Code: code, Text: promote.Stdout() + promote.Stderr()}, "stopped by SIGTERM; switched back to blue, green was retired")
-		front.mustHaveSeen(t, "the front door", "blue", "green")
-		load.exact()
+		front.MustHaveSeen(t, "the front door", "blue", "green")
+		load.Exact()
 	})
 }
 
@@ -116,7 +116,7 @@ func TestTwoPromotesAtOnce(t *testing.T) {
 		if code := first.Exit(t, scriptLimit); code != 0 || s.Active() != "green" {
 			t.Errorf("the first: %d, %s is active", code, s.Active())
 		}
-		load.exact()
+		load.Exact()
 	})
 }
 
@@ -133,7 +133,7 @@ func TestUpMendsWhatDied(t *testing.T) {
 		if len(after) != len(before) || after["blue-2"] == before["blue-2"] || after["blue-1"] != before["blue-1"] {
 			t.Errorf("before %v, after %v", before, after)
 		}
-		load.exact()
+		load.Exact()
 	})
 }
 
