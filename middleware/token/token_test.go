@@ -68,6 +68,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(strings.Replace(signed, ".", ".z", 1))
 	f.Add(strings.ToUpper(signed))
 	f.Add("..")
+	f.Add(signed[:len(signed)-3] + "\r\n" + signed[len(signed)-3:])
 	f.Fuzz(func(t *testing.T, token string) {
 		if got, err := s.Open(token, now); err == nil && token != signed {
 			t.Errorf("%q opened %q", token, got)
