@@ -12,7 +12,7 @@ func (h *Hub) Deliver(m channel.Message) {
 	encoded := frame.AppendText(nil, m.Text)
 	switch m.To {
 	case channel.All:
-		h.each(func(c *conn) { c.send(encoded) })
+		h.eachAtOnce(func(c *conn) { c.send(encoded) })
 	case channel.Session:
 		if p, ok := h.directory.session(m.Name); ok {
 			p.conn.deliver(encoded)

@@ -23,7 +23,7 @@ const (
 // conn is one live connection. Everything below mu is its state, a few words, so
 // that an idle one costs next to nothing. A message's way:
 //
-//	Readable → receive → requestCommit → Commit → (Redis) → Committed → reply
+//	Readable → receive → Gather, RoundEnd → Commit → (Redis) → Committed → reply
 type conn struct {
 	hub       *Hub
 	socket    transport.Socket
@@ -75,19 +75,18 @@ func (c *conn) Opened() {
 }
 
 // Readable implements transport.Conn: the frames that one read brought make one
-// commit.
-func (c *conn) Readable(b []byte, alone bool) {
-	if c.receiveAll(b, !alone) {
-		c.sendAlone()
+// commit, which goes with those of the same round.
+func (c *conn) Readable(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.receiveAll(b)
+	if c.wantsCommit() {
+		c.queued(c.shard.committer.Gather(c))
 	}
 }
 
-// receiveAll takes the frames and queues their commit, or tells that there is
-// one that was not queued.
-func (c *conn) receiveAll(b []byte, queue bool) bool {
+func (c *conn) receiveAll(b []byte) {
 	now := c.hub.now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.heard, c.pinged = now, false
 	for !c.deaf && c.phase != ended {
 		var event frame.Event
@@ -98,23 +97,6 @@ func (c *conn) receiveAll(b []byte, queue bool) bool {
 		c.receive(event, now)
 	}
 	c.pauseIfBehind()
-	if queue || !c.wantsCommit() {
-		c.requestCommit()
-		return false
-	}
-	c.busy = true
-	return true
-}
-
-// sendAlone commits from here: when nothing else is on its way, a hand-over
-// would cost more than the commit.
-func (c *conn) sendAlone() {
-	if c.shard.committer.SendOrAdd(c) {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.refused()
 }
 
 func (c *conn) receive(event frame.Event, now int64) {
@@ -168,17 +150,16 @@ func (c *conn) requestCommit() {
 
 func (c *conn) wantsCommit() bool { return c.pending > 0 && !c.busy && !c.fenced }
 
-func (c *conn) queue() {
-	if c.busy = c.shard.committer.Add(c); !c.busy {
-		c.refused()
-	}
-}
+func (c *conn) queue() { c.queued(c.shard.committer.Add(c)) }
 
-// refused gives up on what is pending: the process is ending.
-func (c *conn) refused() {
-	c.busy, c.pending = false, 0
-	c.inbox.forget()
-	c.closeNow(frame.CloseTryAgain, reasonUnavailable)
+// queued gives up on what is pending when the committer refused it: the process is ending.
+func (c *conn) queued(ok bool) {
+	c.busy = ok
+	if !ok {
+		c.pending = 0
+		c.inbox.forget()
+		c.closeNow(frame.CloseTryAgain, reasonUnavailable)
+	}
 }
 
 // Commit implements session.Entry.

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,7 +36,6 @@ type Hub struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
 	shards  []*shard
-	next    atomic.Uint64
 	buffers sync.Pool // of replies
 	lists   sync.Pool // of connections
 	began   time.Time
@@ -80,7 +80,7 @@ func NewHub(config HubConfig, committers []*session.Committer, m *metrics.Metric
 	h.tickers.Go(func() { h.every(sweepInterval(config.IdleTimeout), h.sweeper()) })
 	h.tickers.Go(func() { h.every(giveBackEvery, h.memoryGiver()) })
 	if refresh := config.SessionTTL / refreshesPerTTL; refresh < config.HeartbeatInterval {
-		h.tickers.Go(func() { h.every(refresh, func() { h.each((*conn).refresh) }) })
+		h.tickers.Go(func() { h.every(refresh, func() { h.refresh(refresh) }) })
 	}
 	return h
 }
@@ -120,7 +120,19 @@ func (h *Hub) shardFor(c *conn) *shard {
 	if h.config.Lane != nil {
 		return h.shards[h.config.Lane(c.visitor.session.Session)]
 	}
-	return h.shards[h.next.Add(1)%uint64(len(h.shards))]
+	return h.shards[c.socket.Loop()%len(h.shards)]
+}
+
+// RoundEnd implements transport.RoundEnd: what the loop's connections want to commit
+// goes to Redis together, or to several at the same time.
+func (h *Hub) RoundEnd(loop int) {
+	if h.config.Lane == nil {
+		h.shards[loop%len(h.shards)].committer.Flush()
+		return
+	}
+	for _, s := range h.shards {
+		s.committer.HandOver()
+	}
 }
 
 // leave is called once, with the connection's lock held.
@@ -144,16 +156,30 @@ func (h *Hub) leave(c *conn) {
 
 // each calls f for every connection, with the connection's lock held.
 func (h *Hub) each(f func(*conn)) {
-	list := h.lists.Get().(*[]*conn)
 	for _, s := range h.shards {
-		*list = s.snapshot((*list)[:0])
-		for _, c := range *list {
-			c.mu.Lock()
-			f(c)
-			c.mu.Unlock()
-		}
-		clear(*list)
+		h.eachOf(s, f)
 	}
+}
+
+// eachAtOnce is each, the shards at the same time: f must bear that.
+func (h *Hub) eachAtOnce(f func(*conn)) {
+	var others sync.WaitGroup
+	for _, s := range h.shards[1:] {
+		others.Go(func() { h.eachOf(s, f) })
+	}
+	h.eachOf(h.shards[0], f)
+	others.Wait()
+}
+
+func (h *Hub) eachOf(s *shard, f func(*conn)) {
+	list := h.lists.Get().(*[]*conn)
+	*list = s.snapshot((*list)[:0])
+	for _, c := range *list {
+		c.mu.Lock()
+		f(c)
+		c.mu.Unlock()
+	}
+	clear(*list)
 	h.lists.Put(list)
 }
 
@@ -177,13 +203,33 @@ func (h *Hub) every(interval time.Duration, f func()) {
 	}
 }
 
-// heartbeat is handed to every connection as any broadcast is, and has each idle
-// one look at its owner and refresh its session's life.
+// heartbeat is handed to every connection as any broadcast is.
 func (h *Hub) heartbeat() {
 	began := time.Now()
 	h.Deliver(heartbeat(began))
 	h.metrics.HeartbeatSent(time.Since(began))
-	h.each((*conn).refresh)
+	h.refresh(h.config.HeartbeatInterval)
+}
+
+// refresh has every idle connection look at its owner and refresh its session's
+// life, a few at a time: nobody waits for that, and messages would wait behind it.
+// It takes a quarter of the interval at most.
+func (h *Hub) refresh(interval time.Duration) {
+	pause := min(refreshPause, interval/4/time.Duration(h.live.Load()/refreshAtOnce+1))
+	for _, s := range h.shards {
+		for some := range slices.Chunk(s.snapshot(nil), refreshAtOnce) {
+			select {
+			case <-h.stop:
+				return
+			case <-time.After(pause):
+			}
+			for _, c := range some {
+				c.mu.Lock()
+				c.refresh()
+				c.mu.Unlock()
+			}
+		}
+	}
 }
 
 // refresh commits the count that is already stored: it keeps the session alive,
@@ -223,6 +269,12 @@ func (h *Hub) giveBack(buffer *[]byte) {
 func (c *conn) attrs() []any {
 	return []any{"session_id", session.ShortID(c.visitor.session.Session), "request_id", c.visitor.requestID, "remote", c.visitor.remote}
 }
+
+// refreshAtOnce is how many sessions are refreshed together, refreshPause how long the next wait for that.
+const (
+	refreshAtOnce = 256
+	refreshPause  = 2 * time.Millisecond
+)
 
 // sweepsPerIdle is how often in IDLE_TIMEOUT connections are looked at;
 // refreshesPerTTL is the same for SESSION_TTL. It begins anew with each message;

@@ -35,7 +35,11 @@ func TestAHandlerReceivesWhatWasCountedAndNothingElse(t *testing.T) {
 			h.Handle(n)
 			c, _ := testConn(h)
 			c.listen()
-			if !c.receiveAll([]byte(helloFrame), false) {
+			c.mu.Lock()
+			c.receiveAll([]byte(helloFrame))
+			c.busy = c.wantsCommit()
+			c.mu.Unlock()
+			if !c.busy {
 				t.Fatal("nothing to commit")
 			}
 			c.Commit()

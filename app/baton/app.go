@@ -35,7 +35,7 @@ const (
 	idleTimeout    = 75 * time.Second // of a kept-alive HTTP connection
 )
 
-// maxCommitters bounds the committers of one Redis, one for every two cores up to here: each
+// maxCommitters bounds the committers of one Redis, one for every loop up to here: each
 // holds one pipeline to Redis in flight, and a few keep Redis busy.
 const maxCommitters = 4
 
@@ -93,7 +93,7 @@ func instance() string {
 func (a *App) newHub(ctx context.Context) *handlers.Hub {
 	committers, lane := a.store.Lanes(ctx)
 	if lane == nil {
-		committers = min((runtime.GOMAXPROCS(0)+1)/2, maxCommitters)
+		committers = min(runtime.GOMAXPROCS(0), maxCommitters)
 	}
 	for range committers {
 		a.committers = append(a.committers, a.store.NewCommitter(a.tracing.Batches(a.metrics)))

@@ -33,13 +33,13 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.openTracing(ctx); err != nil {
 		return err
 	}
-	core, err := transport.New()
+	a.hub = a.newHub(ctx)
+	a.openChannel()
+	core, err := transport.New(a.hub.RoundEnd)
 	if err != nil {
 		return err
 	}
 	a.core = core
-	a.hub = a.newHub(ctx)
-	a.openChannel()
 	a.fiber = a.newFiber()
 	a.listener, err = transport.Listen(ctx, net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port)))
 	if err != nil {

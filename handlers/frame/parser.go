@@ -3,7 +3,10 @@
 // kept between reads. Payload is checked and passed on, never collected.
 package frame
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
 
 // Opcodes, RFC 6455 section 5.2.
 const (
@@ -72,7 +75,7 @@ type Parser struct {
 	message   uint64 // payload bytes of the current message so far
 	header    [14]byte
 	headerLen uint8
-	mask      [4]byte
+	mask      uint32 // its first byte is the lowest
 	maskPos   uint8
 	opcode    uint8 // of the current frame
 	fin       bool
@@ -85,6 +88,9 @@ type Parser struct {
 // Next takes the next event out of data, masked payload being unmasked in
 // place, and returns what is left of data. limit is the largest message in bytes.
 func (p *Parser) Next(data []byte, limit int) (Event, []byte) {
+	if text, rest, ok := p.shortText(data, limit); ok {
+		return Event{Kind: Message, Payload: text}, rest
+	}
 	for {
 		if !p.inFrame {
 			ok, rest := p.readHeader(data)
@@ -109,6 +115,27 @@ func (p *Parser) Next(data []byte, limit int) (Event, []byte) {
 			return Event{}, nil
 		}
 	}
+}
+
+// shortText takes what nearly all messages are: text in one short frame that came
+// whole. What is anything else, or bad, is left as it is for the long way.
+func (p *Parser) shortText(data []byte, limit int) (text, rest []byte, ok bool) {
+	const header = 2 + 4 // opcode and length, mask
+	if len(data) < header || data[0] != finBit|opText || data[1] < maskBit || p.inFrame || p.inMessage || p.headerLen > 0 {
+		return nil, nil, false
+	}
+	end := header + int(data[1]&^maskBit)
+	if end >= header+length16 || end > len(data) || end > header+limit {
+		return nil, nil, false
+	}
+	mask := binary.LittleEndian.Uint32(data[2:])
+	text = data[header:end]
+	unmask(text, mask, 0)
+	if !utf8.Valid(text) {
+		unmask(text, mask, 0)
+		return nil, nil, false
+	}
+	return text, data[end:], true
 }
 
 // readHeader gathers the header's bytes, over several reads where it must.
@@ -163,7 +190,7 @@ func (p *Parser) begin(limit int) (Event, bool) {
 	if v, bad := p.judge(length, limit); bad {
 		return v, true
 	}
-	copy(p.mask[:], h[len(h)-4:])
+	p.mask = binary.LittleEndian.Uint32(h[len(h)-4:])
 	p.maskPos, p.remaining, p.inFrame = 0, length, true
 	return Event{}, false
 }

@@ -2,28 +2,27 @@ package frame
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
 // unmask XORs b with the mask from its position pos on and returns the new
 // position, RFC 6455 section 5.3.
-func unmask(b []byte, mask [4]byte, pos uint8) uint8 {
-	if len(b) == 0 {
-		return pos
+func unmask(b []byte, mask uint32, pos uint8) uint8 {
+	end := uint8((int(pos) + len(b)) & 3)
+	mask = bits.RotateLeft32(mask, -8*int(pos)) // the byte whose turn it is comes first
+	wide := uint64(mask)<<32 | uint64(mask)
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
 	}
-	var key [8]byte
-	for i := range key {
-		key[i] = mask[(int(pos)+i)&3]
+	if len(b) >= 4 {
+		binary.LittleEndian.PutUint32(b, binary.LittleEndian.Uint32(b)^mask)
+		b = b[4:]
 	}
-	wide := binary.LittleEndian.Uint64(key[:])
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		binary.LittleEndian.PutUint64(b[i:], binary.LittleEndian.Uint64(b[i:])^wide)
+	for i := range b {
+		b[i] ^= byte(mask >> (8 * i))
 	}
-	for ; i < len(b); i++ {
-		b[i] ^= key[i&7]
-	}
-	return uint8((int(pos) + len(b)) & 3)
+	return end
 }
 
 // utf8State validates text that comes in chunks: what a chunk's end cuts off is

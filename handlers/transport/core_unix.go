@@ -3,4 +3,4 @@
 package transport
 
 // New returns the core that serves this operating system best.
-func New() (Core, error) { return NewGoroutines(), nil }
+func New(ended RoundEnd) (Core, error) { return NewGoroutines(ended), nil }

@@ -22,10 +22,10 @@ type Epoll struct {
 }
 
 // NewEpoll starts n loops.
-func NewEpoll(n int) (*Epoll, error) {
+func NewEpoll(n int, ended RoundEnd) (*Epoll, error) {
 	e := &Epoll{}
-	for range n {
-		l, err := newLoop()
+	for number := range n {
+		l, err := newLoop(number, ended)
 		if err != nil {
 			e.Close()
 			return nil, err
@@ -47,7 +47,8 @@ func (e *Epoll) Attach(nc *net.TCPConn, early []byte, bind func(Socket) Conn) er
 	s.conn = bind(s)
 	s.conn.Opened()
 	if len(early) > 0 {
-		s.conn.Readable(early, true)
+		s.conn.Readable(early)
+		l.ended(l.number)
 	}
 	if err := l.add(s); err != nil {
 		s.conn.Disconnected(err)
@@ -88,13 +89,15 @@ func takeOver(nc *net.TCPConn) (int, error) {
 // Go's own poller, of which its epoll set is one more descriptor: a thread of its
 // own in epoll_wait would have to be woken, and to be given a processor, each time.
 type loop struct {
+	number  int
+	ended   RoundEnd
 	epfd    int
 	set     *os.File // of epfd, for Go's poller
 	sockets table
 	buf     [ReadBuffer]byte
 }
 
-func newLoop() (*loop, error) {
+func newLoop(number int, ended RoundEnd) (*loop, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create", err)
@@ -103,7 +106,7 @@ func newLoop() (*loop, error) {
 		_ = unix.Close(epfd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	return &loop{epfd: epfd, set: os.NewFile(uintptr(epfd), "epoll")}, nil
+	return &loop{number: number, ended: ended, epfd: epfd, set: os.NewFile(uintptr(epfd), "epoll")}, nil
 }
 
 func (l *loop) stop() { _ = l.set.Close() }
@@ -118,8 +121,9 @@ func (l *loop) run() {
 			return n > 0
 		})
 		for _, event := range events[:n] {
-			l.serve(event, n == 1)
+			l.serve(event)
 		}
+		l.ended(l.number)
 	}
 }
 
@@ -134,7 +138,7 @@ func (l *loop) ready(events []unix.EpollEvent) int {
 
 // serve acts on one event. An event may be of a socket that was closed since,
 // or even of another that got its number: then the read or write finds nothing.
-func (l *loop) serve(event unix.EpollEvent, alone bool) {
+func (l *loop) serve(event unix.EpollEvent) {
 	s := l.sockets.get(int(event.Fd))
 	if s == nil {
 		return
@@ -143,7 +147,7 @@ func (l *loop) serve(event unix.EpollEvent, alone bool) {
 		s.conn.Writable()
 	}
 	if event.Events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
-		s.read(l.buf[:], alone)
+		s.read(l.buf[:])
 	} else if event.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		s.hangUp()
 	}
@@ -177,7 +181,7 @@ type epollSocket struct {
 }
 
 // read takes what is there once; level-triggered epoll tells again of the rest.
-func (s *epollSocket) read(buf []byte, alone bool) {
+func (s *epollSocket) read(buf []byte) {
 	s.mu.Lock()
 	if s.closed || s.ended || s.interest&unix.EPOLLIN == 0 {
 		s.mu.Unlock()
@@ -191,7 +195,7 @@ func (s *epollSocket) read(buf []byte, alone bool) {
 	s.mu.Unlock()
 	switch {
 	case err == nil:
-		s.conn.Readable(buf[:n], alone)
+		s.conn.Readable(buf[:n])
 	case !wouldBlock(err):
 		s.conn.Disconnected(err)
 	}
@@ -219,6 +223,8 @@ func (s *epollSocket) Write(b []byte) (int, error) {
 	}
 	return write(s.fd, b)
 }
+
+func (s *epollSocket) Loop() int { return s.loop.number }
 
 func (s *epollSocket) AwaitWritable() { s.change(unix.EPOLLOUT, 0) }
 func (s *epollSocket) PauseReading()  { s.change(0, unix.EPOLLIN|unix.EPOLLRDHUP) }

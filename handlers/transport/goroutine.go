@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -16,12 +17,14 @@ import (
 type Goroutines struct {
 	wg      sync.WaitGroup
 	buffers sync.Pool
+	ended   RoundEnd
+	next    atomic.Int64
 }
 
 // NewGoroutines returns a core that needs nothing of the operating system but
 // non-blocking sockets.
-func NewGoroutines() *Goroutines {
-	return &Goroutines{buffers: sync.Pool{New: func() any { return new([ReadBuffer]byte) }}}
+func NewGoroutines(ended RoundEnd) *Goroutines {
+	return &Goroutines{ended: ended, buffers: sync.Pool{New: func() any { return new([ReadBuffer]byte) }}}
 }
 
 // Attach implements Core.
@@ -31,12 +34,12 @@ func (g *Goroutines) Attach(nc *net.TCPConn, early []byte, bind func(Socket) Con
 		_ = nc.Close()
 		return err
 	}
-	s := &goSocket{nc: nc, raw: raw, core: g}
+	s := &goSocket{nc: nc, raw: raw, core: g, number: int(g.next.Add(1))}
 	s.resumed.L = &s.mu
 	s.conn = bind(s)
 	s.conn.Opened()
 	if len(early) > 0 {
-		s.conn.Readable(early, true)
+		s.readable(early)
 	}
 	g.wg.Go(s.readLoop)
 	return nil
@@ -50,6 +53,8 @@ type goSocket struct {
 	raw  syscall.RawConn
 	core *Goroutines
 	conn Conn
+
+	number int // counted up, for it is a loop of its own
 
 	mu      sync.Mutex
 	resumed sync.Cond
@@ -98,9 +103,17 @@ func (s *goSocket) readOnce() error {
 	if readErr != nil {
 		return readErr
 	}
-	s.conn.Readable(buf[:n], true)
+	s.readable(buf[:n])
 	return nil
 }
+
+// readable is a round of its own.
+func (s *goSocket) readable(b []byte) {
+	s.conn.Readable(b)
+	s.core.ended(s.Loop())
+}
+
+func (s *goSocket) Loop() int { return s.number }
 
 func (s *goSocket) Write(b []byte) (int, error) {
 	var n int

@@ -22,9 +22,8 @@ type Conn interface {
 	// Opened is the first call: the socket serves this connection now.
 	Opened()
 	// Readable hands over what one read brought; b is valid, and may be
-	// written to, until it returns. alone tells that nobody waits for its
-	// return: it may take a moment then.
-	Readable(b []byte, alone bool)
+	// written to, until it returns. A RoundEnd follows.
+	Readable(b []byte)
 	// Writable tells, after AwaitWritable, that the socket takes bytes again.
 	Writable()
 	// Disconnected tells that nothing more will come: the peer ended or reset
@@ -32,8 +31,14 @@ type Conn interface {
 	Disconnected(err error)
 }
 
+// RoundEnd is called when a loop has read what there was to read from all of its
+// sockets. It may take a moment: what comes meanwhile is the next round.
+type RoundEnd func(loop int)
+
 // Socket is one peer's connection.
 type Socket interface {
+	// Loop is the number of the loop that reads it, from 0.
+	Loop() int
 	// Write takes what the peer's window has room for, never waits, and tells
 	// how much that was.
 	Write(b []byte) (int, error)

@@ -35,7 +35,7 @@ type Observer interface {
 	ObserveBatch(size int, took time.Duration, attempts int, err error)
 }
 
-// A commit is sent by whoever brings it, without a hand-over, when nothing else
+// A group is sent by whoever gathered it, without a hand-over, when nothing else
 // is on its way and Redis has just answered a pipeline within promptly. It waits
 // for impatience at most: then the committer's own goroutine goes on with it.
 const (
@@ -52,19 +52,20 @@ type Committer struct {
 
 	mu     sync.Mutex
 	queue  []Entry
-	left   []waiting // what SendOrAdd could not bring to an end
+	spare  []Entry   // the queue that Flush emptied last
+	left   []waiting // what Flush could not bring to an end
 	busy   bool      // a pipeline is on its way
 	prompt bool      // the last one was answered promptly
 	ended  bool
 
 	grouped *batch // the goroutine's
-	single  *batch // SendOrAdd's, while it holds busy
+	direct  *batch // Flush's, while it holds busy
 }
 
 // NewCommitter starts a committer.
 func (s *Store) NewCommitter(observer Observer) *Committer {
-	c := &Committer{store: s, wake: make(chan struct{}, 1), grouped: newBatch(s, observer), single: newBatch(s, observer)}
-	c.single.patience = min(impatience, s.attempt)
+	c := &Committer{store: s, wake: make(chan struct{}, 1), grouped: newBatch(s, observer), direct: newBatch(s, observer)}
+	c.direct.patience = min(impatience, s.attempt)
 	c.done.Go(c.run)
 	return c
 }
@@ -74,30 +75,69 @@ func (s *Store) NewCommitter(observer Observer) *Committer {
 func (c *Committer) Add(e Entry) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ended {
+	if !c.enqueue(e) {
 		return false
 	}
-	c.queue = append(c.queue, e)
 	if len(c.queue) == 1 && !c.busy {
 		c.signal()
 	}
 	return true
 }
 
-// SendOrAdd sends the entry from here if it would be alone, and queues it
-// otherwise. The caller must not hold what the entry's methods need.
-func (c *Committer) SendOrAdd(e Entry) bool {
+// Gather is Add for a caller who will call Flush when it has gathered what there is.
+func (c *Committer) Gather(e Entry) bool {
 	c.mu.Lock()
-	alone := c.prompt && !c.busy && !c.ended && len(c.queue) == 0
-	c.busy = c.busy || alone
-	c.mu.Unlock()
-	if !alone {
-		return c.Add(e)
+	defer c.mu.Unlock()
+	return c.enqueue(e)
+}
+
+func (c *Committer) enqueue(e Entry) bool {
+	if !c.ended {
+		c.queue = append(c.queue, e)
 	}
-	c.single.join(e)
-	c.single.send()
-	c.settled(c.single)
-	return true
+	return !c.ended
+}
+
+// Flush sends what is queued, from here if Redis is likely to answer at once. The
+// caller must not hold what the entries' methods need.
+func (c *Committer) Flush() {
+	entries := c.takeDirect()
+	if len(entries) == 0 {
+		return
+	}
+	for _, e := range entries {
+		c.direct.join(e)
+	}
+	clear(entries)
+	c.direct.send()
+	c.settled(c.direct)
+}
+
+// HandOver has the committer's goroutine send what is queued.
+func (c *Committer) HandOver() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.queue) > 0 && !c.busy {
+		c.signal()
+	}
+}
+
+// takeDirect begins a pipeline with what is queued; nothing: there is none to begin,
+// or it is the goroutine's.
+func (c *Committer) takeDirect() []Entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.queue) == 0 || c.busy {
+		return nil
+	}
+	if !c.prompt || c.ended {
+		c.signal()
+		return nil
+	}
+	entries := c.queue
+	c.queue, c.spare = c.spare[:0], entries
+	c.busy = true
+	return entries
 }
 
 // settled ends a pipeline: what was queued or left meanwhile is the next.
@@ -106,7 +146,7 @@ func (c *Committer) settled(b *batch) {
 	defer c.mu.Unlock()
 	c.prompt = b.empty() && b.took < promptly
 	c.busy = false
-	if b == c.single {
+	if b == c.direct {
 		c.left = append(c.left, b.waiting...)
 		b.waiting, b.pause = b.waiting[:0], 0 // the goroutine tries again, not a caller
 	}

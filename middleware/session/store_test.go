@@ -36,11 +36,16 @@ func eachStore(t *testing.T, f func(t *testing.T, s *Store, db redis.UniversalCl
 
 func open(t *testing.T, url string) (*Store, redis.UniversalClient) {
 	t.Helper()
-	db, err := Connect(url, time.Second)
+	return openFor(t, url, time.Second)
+}
+
+func openFor(t *testing.T, url string, commitTimeout time.Duration) (*Store, redis.UniversalClient) {
+	t.Helper()
+	db, err := Connect(url, commitTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewStore(db, StoreConfig{TTL: testTTL, CommitTimeout: time.Second})
+	s := NewStore(db, StoreConfig{TTL: testTTL, CommitTimeout: commitTimeout})
 	t.Cleanup(func() { _ = s.Close() })
 	return s, db
 }

@@ -42,7 +42,8 @@ const (
 type load struct {
 	order   order
 	epoll   int
-	clients map[int32]*client
+	clients []*client // by their descriptor
+	began   time.Time
 	times   *latencies
 	counted int
 }
@@ -53,13 +54,12 @@ func runLoad(text string) error {
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return fmt.Errorf("order %q: %w", text, err)
 	}
-	l := &load{order: o, clients: map[int32]*client{}, times: &latencies{}}
-	began := time.Now()
+	l := &load{order: o, times: &latencies{}, began: time.Now()}
 	if err := l.connect(); err != nil {
 		return err
 	}
 	if o.Watch {
-		return l.watch(time.Since(began))
+		return l.watch(l.now())
 	}
 	if o.InFlight == 0 {
 		fmt.Println("{}")
@@ -100,7 +100,8 @@ func (l *load) admit(opening []*client) error {
 		if err := c.shaken(l.order.Wire); err != nil {
 			return fmt.Errorf("client %d: %w", c.number, err)
 		}
-		l.clients[int32(c.fd)] = c
+		l.clients = append(l.clients, make([]*client, max(c.fd+1-len(l.clients), 0))...)
+		l.clients[c.fd] = c
 		event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(c.fd)}
 		if err := syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_ADD, c.fd, &event); err != nil {
 			return fmt.Errorf("epoll add: %w", err)
@@ -112,11 +113,14 @@ func (l *load) admit(opening []*client) error {
 // measure keeps every client's messages on the way, and counts once it is warm.
 func (l *load) measure() (yield, error) {
 	for _, c := range l.clients {
-		if err := c.send(l.order.InFlight, time.Now()); err != nil {
+		if c == nil { // a descriptor that is no client's
+			continue
+		}
+		if err := c.send(l.order.InFlight, l.now()); err != nil {
 			return yield{}, err
 		}
 	}
-	if err := l.turn(time.Now().Add(l.order.Warm)); err != nil {
+	if err := l.turn(l.now() + l.order.Warm); err != nil {
 		return yield{}, err
 	}
 	before, err := l.cpu()
@@ -124,11 +128,11 @@ func (l *load) measure() (yield, error) {
 		return yield{}, err
 	}
 	l.counted, *l.times = 0, latencies{}
-	start := time.Now()
-	if err := l.turn(start.Add(l.order.Measure)); err != nil {
+	start := l.now()
+	if err := l.turn(start + l.order.Measure); err != nil {
 		return yield{}, err
 	}
-	report := yield{Messages: l.counted, Elapsed: time.Since(start), P50: l.times.quantile(0.5), P99: l.times.quantile(0.99)}
+	report := yield{Messages: l.counted, Elapsed: l.now() - start, P50: l.times.quantile(0.5), P99: l.times.quantile(0.99)}
 	report.CPU, err = l.cpu()
 	for i := range report.CPU {
 		report.CPU[i] -= before[i]
@@ -137,15 +141,15 @@ func (l *load) measure() (yield, error) {
 }
 
 // turn answers each reply with the next message until a time.
-func (l *load) turn(until time.Time) error {
+func (l *load) turn(until time.Duration) error {
 	events := make([]syscall.EpollEvent, maxEvents)
 	for {
 		n, err := syscall.EpollWait(l.epoll, events, 100)
 		if err != nil && !errors.Is(err, syscall.EINTR) {
 			return fmt.Errorf("epoll wait: %w", err)
 		}
-		now := time.Now()
-		if now.After(until) {
+		now := l.now()
+		if now > until {
 			return nil
 		}
 		for _, event := range events[:max(n, 0)] {
@@ -161,6 +165,8 @@ func (l *load) turn(until time.Time) error {
 		}
 	}
 }
+
+func (l *load) now() time.Duration { return time.Since(l.began) }
 
 func (l *load) cpu() ([]time.Duration, error) {
 	var all []time.Duration

@@ -20,6 +20,10 @@ type seen struct {
 	Beats  map[string]*beat // by the heartbeat's ts
 	Closed map[int]int      // close frames by their code
 	Hung   int              // connections that ended without one
+
+	last string // heartbeat: most are the same as the one before, and are read at once
+	sent time.Time
+	beat *beat
 }
 
 // beat is one heartbeat at all connections of a process.
@@ -59,7 +63,7 @@ func (l *load) watch(took time.Duration) error {
 
 // read takes what came to one connection; an idle one's frames are small and come whole.
 func (s *seen) read(c *client, buffer []byte) error {
-	n, err := syscall.Read(c.fd, buffer)
+	n, err := read(c.fd, buffer)
 	if errors.Is(err, syscall.EAGAIN) {
 		return nil
 	}
@@ -91,6 +95,17 @@ func (s *seen) read(c *client, buffer []byte) error {
 }
 
 func (s *seen) heartbeat(payload []byte, now time.Time) error {
+	if string(payload) != s.last {
+		if err := s.newBeat(payload); err != nil {
+			return err
+		}
+	}
+	s.beat.Count++
+	s.beat.Last = max(s.beat.Last, now.Sub(s.sent))
+	return nil
+}
+
+func (s *seen) newBeat(payload []byte) error {
 	var message struct{ Type, TS string }
 	if err := json.Unmarshal(payload, &message); err != nil || message.Type != "heartbeat" {
 		return fmt.Errorf("no heartbeat: %q", payload)
@@ -99,12 +114,9 @@ func (s *seen) heartbeat(payload []byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	b := s.Beats[message.TS]
-	if b == nil {
-		b = &beat{}
-		s.Beats[message.TS] = b
+	if s.Beats[message.TS] == nil {
+		s.Beats[message.TS] = &beat{}
 	}
-	b.Count++
-	b.Last = max(b.Last, now.Sub(sent))
+	s.last, s.sent, s.beat = string(payload), sent, s.Beats[message.TS]
 	return nil
 }
