@@ -110,6 +110,11 @@ capacity: ## 19,000 connections, their heartbeats and drain; latency against loa
 	@BENCH_OUT=$(CURDIR)/tests/bench/results tests/bench/alone go test -run '^$$' -bench Capacity -benchtime 1x -timeout 20m ./tests/bench
 	@tests/bench/plot.py
 
+.PHONY: bench-scaling
+bench-scaling: ## Cost of a message over Redis masters, processes and REDIS_WAIT_REPLICAS
+	@BENCH_OUT=$(CURDIR)/tests/bench/results tests/bench/alone go test -run '^$$' -bench Scaling -benchtime 1x -timeout 20m ./tests/bench
+	@tests/bench/plot.py
+
 .PHONY: handover
 handover: build ## What a promotion costs each kind of client; writes docs/measurements-handover.md
 	@BATON_HANDOVER_ROUNDS=5 BATON_HANDOVER_PAGE=$(CURDIR)/docs/measurements-handover.md go test -run TestHandover -v -timeout 15m ./tests/clients

@@ -44,20 +44,28 @@ func TestMain(m *testing.M) {
 // apply runs the load process to its report.
 func apply(b *testing.B, o order) yield {
 	b.Helper()
-	cmd, err := loader(o)
+	report, err := tryLoad(o)
 	if err != nil {
 		b.Fatal(err)
+	}
+	return report
+}
+
+func tryLoad(o order) (yield, error) {
+	cmd, err := loader(o)
+	if err != nil {
+		return yield{}, err
 	}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		b.Fatalf("load: %v", err)
+		return yield{}, fmt.Errorf("load: %w", err)
 	}
 	var report yield
 	if err := json.Unmarshal(out, &report); err != nil {
-		b.Fatalf("load: %v: %s", err, out)
+		return yield{}, fmt.Errorf("load: %w: %s", err, out)
 	}
-	return report
+	return report, nil
 }
 
 func loader(o order) (*exec.Cmd, error) {

@@ -37,6 +37,7 @@ type server struct {
 type running struct {
 	process *harness.Process
 	port    int
+	baton   *harness.Server // nil: another server
 }
 
 // pids are the process and all that it started.
@@ -153,7 +154,7 @@ func peer(c command, env ...string) func(*testing.B, string) *running {
 			args = append(args, strconv.Itoa(port))
 		}
 		own := append([]string{"PATH=" + os.Getenv("PATH"), "REDIS_URL=" + redisURL, "PORT=" + strconv.Itoa(port)}, env...)
-		r := &running{harness.Run(b, harness.Command{Path: path, Args: args, Env: own}), port}
+		r := &running{process: harness.Run(b, harness.Command{Path: path, Args: args, Env: own}), port: port}
 		b.Cleanup(r.kill)
 		awaitPort(b, filepath.Base(path), port)
 		return r
@@ -177,7 +178,7 @@ func startWith(b *testing.B, env harness.Env) *running {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &running{s.Process, n}
+	return &running{process: s.Process, port: n, baton: s}
 }
 
 func awaitPort(b *testing.B, name string, port int) {

@@ -139,6 +139,15 @@ def capacity(report):
     return "\n".join(parts)
 
 
+def scaling(report):
+    return taken(report) + "\n" + table(
+        ["Redis", "masters", "processes", "in flight", "messages a second", "server CPU a message", "Redis CPU a message",
+         "sessions a round trip", "p99"],
+        [[p["store"], p["masters"], p["processes"], p["in_flight"], f"{middle(p['rate']):,.0f} {around(p['rate'])}",
+          f"{middle(p['server_us']):.2f} µs", f"{middle(p['redis_us']):.2f} µs", f"{middle(p['group']):.0f}",
+          f"{middle(p['p99_us']) / 1000:.3g} ms"] for p in report["rows"]])
+
+
 def bars(report, images):
     import matplotlib.pyplot as plt
 
@@ -172,13 +181,30 @@ def curves(report, images):
     return save(figure, images / "performance-capacity.png")
 
 
+def costs(report, images):
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+    for axis, in_flight in zip(axes, (16, 1)):
+        for store, color in (("one Redis", THEIRS), ("Cluster", OURS)):
+            for masters, style in ((1, "o-"), (2, "x--"), (3, "s:")):
+                points = [p for p in report["rows"] if (p["store"], p["masters"], p["in_flight"]) == (store, masters, in_flight)]
+                if points:
+                    axis.plot([p["processes"] for p in points], [middle(p["server_us"]) + middle(p["redis_us"]) for p in points],
+                              style, color=color, label=f"{store}, {masters} master{'s'[:masters - 1]}")
+        axis.set(xlabel="processes", xticks=[1, 2, 3], ylabel="server and Redis CPU a message, µs", ylim=(0, None))
+        axis.set_title(f"1,000 connections × {in_flight} in flight", fontsize=10)
+        axis.legend(fontsize=8)
+    return save(figure, images / "performance-scaling.png")
+
+
 def save(figure, path):
     figure.savefig(path, dpi=110, metadata={"Software": None})
     return path
 
 
-TABLES = {"messages": messages, "idle": idle, "capacity": capacity}
-PLOTS = {"messages": bars, "capacity": curves}
+TABLES = {"messages": messages, "idle": idle, "capacity": capacity, "scaling": scaling}
+PLOTS = {"messages": bars, "capacity": curves, "scaling": costs}
 
 if __name__ == "__main__":
     main()

@@ -8,23 +8,34 @@ import (
 )
 
 const (
-	clusterShards = 3
-	slots         = 16384
-	nodeTimeout   = 1000 // ms of silence after which the others call a node dead
+	slots       = 16384
+	nodeTimeout = 1000 // ms of silence after which the others call a node dead
 )
 
-// Cluster is a Redis Cluster of three masters with a replica each.
+// Cluster is a Redis Cluster: masters, then as many replicas or none.
 type Cluster struct {
-	t     testing.TB
-	Nodes []*Redis
-	ids   []string
+	t       testing.TB
+	Nodes   []*Redis
+	ids     []string
+	masters int
 }
 
-// StartCluster runs it and waits until every slot is served.
+// StartCluster runs three masters with a replica each, and waits until every slot is served.
 func StartCluster(t testing.TB, args ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t}
-	for range 2 * clusterShards {
+	return startCluster(t, 3, 3, args)
+}
+
+// StartMasters is StartCluster for as many masters as wanted, without replicas.
+func StartMasters(t testing.TB, masters int, args ...string) *Cluster {
+	t.Helper()
+	return startCluster(t, masters, 0, args)
+}
+
+func startCluster(t testing.TB, masters, replicas int, args []string) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, masters: masters}
+	for range masters + replicas {
 		bus := FreePort(t)
 		node := StartRedis(t, append([]string{
 			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", strconv.Itoa(nodeTimeout),
@@ -35,8 +46,8 @@ func StartCluster(t testing.TB, args ...string) *Cluster {
 		}
 		c.Nodes, c.ids = append(c.Nodes, node), append(c.ids, node.Do("CLUSTER", "MYID"))
 	}
-	for i := range clusterShards {
-		c.Nodes[i].Do("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*slots/clusterShards), strconv.Itoa((i+1)*slots/clusterShards-1))
+	for i := range masters {
+		c.Nodes[i].Do("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*slots/masters), strconv.Itoa((i+1)*slots/masters-1))
 	}
 	Eventually(t, settleWithin, "the nodes know one another", func() bool {
 		for _, node := range c.Nodes {
@@ -46,9 +57,9 @@ func StartCluster(t testing.TB, args ...string) *Cluster {
 		}
 		return true
 	})
-	for i := range clusterShards {
+	for i := range replicas {
 		Eventually(t, settleWithin, "a replica takes its master", func() bool {
-			return c.Nodes[clusterShards+i].Do("CLUSTER", "REPLICATE", c.ids[i]) == "OK"
+			return c.Nodes[masters+i].Do("CLUSTER", "REPLICATE", c.ids[i]) == "OK"
 		})
 	}
 	c.WaitWhole()
@@ -99,10 +110,11 @@ func (c *Cluster) isMaster(node int) bool {
 	return strings.Contains(flags, "master") && len(spans) > 0
 }
 
-// WaitWhole waits until every node says that all slots are served, and each master has a replica in step with it.
+// WaitWhole waits until every node says that all slots are served, and each master has a replica in step with it where
+// there are replicas.
 func (c *Cluster) WaitWhole() {
 	c.t.Helper()
-	Eventually(c.t, settleWithin, "three masters with a replica each", func() bool {
+	Eventually(c.t, settleWithin, "all masters serve, their replicas in step", func() bool {
 		masters := c.Masters()
 		for _, node := range c.Nodes {
 			reply, err := node.try("CLUSTER", "INFO")
@@ -112,11 +124,11 @@ func (c *Cluster) WaitWhole() {
 		}
 		for _, m := range masters {
 			reply, err := c.Nodes[m].try("INFO", "replication")
-			if err != nil || !strings.Contains(reply, "state=online") {
+			if err != nil || (len(c.Nodes) > c.masters && !strings.Contains(reply, "state=online")) {
 				return false
 			}
 		}
-		return len(masters) == clusterShards
+		return len(masters) == c.masters
 	})
 }
 
