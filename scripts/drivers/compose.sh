@@ -41,7 +41,7 @@ driver_baton() {
   if compose_host_binary; then
     "${BATON_BIN:-$ROOT/bin/baton}" "$@"
   else
-    docker exec "$(compose_tool_container)" /baton "$@"
+    docker exec --env BATON_TOKEN "$(compose_tool_container)" /baton "$@"
   fi
 }
 

@@ -90,13 +90,8 @@ wait_front_routes() {
 # step_canary: a session with a few messages on the old color, through the front door.
 step_canary() {
   begin canary starting
-  CANARY_SESSION="$(new_uuid)"
-  if canary "$FROM" "$CANARY_MESSAGES" 0 ""; then
-    CANARY_BEFORE="$CANARY_MESSAGES"
-    return
-  fi
+  if canary_opens ""; then return; fi
   if [[ "$ROLLBACK" == true ]] || ! color_serves "$FROM"; then
-    CANARY_SESSION=""
     STEP_NOTE="left out: $FROM does not take sessions ($TOOL_SAID)"
     return
   fi
@@ -106,17 +101,24 @@ step_canary() {
 # step_canary_again: behind the switch, in a run that goes on where another was
 # stopped. The front door leads to the old color by its name only.
 step_canary_again() {
-  CANARY_SESSION="$(new_uuid)"
-  canary "$FROM" "$CANARY_MESSAGES" 0 "$FROM" || fail "no canary session could be held on $FROM: $TOOL_SAID"
+  canary_opens "$FROM" || fail "no canary session could be held on $FROM: $TOOL_SAID"
+}
+
+# canary_opens BY: the server names the session, since it may take signed ids only.
+canary_opens() {
+  CANARY_SESSION=""
+  canary new "$FROM" "$CANARY_MESSAGES" 0 "$1" || return 1
+  CANARY_SESSION="$(sed -n 's/.*"session_id":"\([^"]*\)".*/\1/p' <<<"$TOOL_SAID")"
+  [[ -n "$CANARY_SESSION" ]] || return 1
   CANARY_BEFORE="$CANARY_MESSAGES"
 }
 
-# canary COLOR MESSAGES COUNT BY: COUNT is what the session counts at its opening, BY the color to be reached by its
-# name, or nothing for the active one.
+# canary SESSION COLOR MESSAGES COUNT BY: COUNT is what the session counts at its opening, BY the color to be reached by
+# its name, or nothing for the active one.
 canary() {
   local base
-  if [[ -n "$4" ]]; then base="$(color_tool_url "$4")"; else base="$(driver_tool_url)"; fi
-  tool smoke --url "ws${base#http}/ws/chat/" --session "$CANARY_SESSION" --messages "$2" --expect-count "$3" --expect-color "$1"
+  if [[ -n "$5" ]]; then base="$(color_tool_url "$5")"; else base="$(driver_tool_url)"; fi
+  tool smoke --json --url "ws${base#http}/ws/chat/" --session "$1" --messages "$3" --expect-count "$4" --expect-color "$2"
 }
 
 # step_switch: one rename. If the front door misses the event, it is written
@@ -153,7 +155,7 @@ step_verify() {
     front_serves "$TO" || fail "new connection $i of $VERIFY_CONNECTIONS did not land on $TO: $(front_state)"
   done
   if [[ -n "$CANARY_SESSION" ]]; then
-    canary "$TO" 1 "$CANARY_BEFORE" "" || fail "$TO broke the canary session (count $CANARY_BEFORE on $FROM): $TOOL_SAID"
+    canary "$CANARY_SESSION" "$TO" 1 "$CANARY_BEFORE" "" || fail "$TO broke the canary session (count $CANARY_BEFORE on $FROM): $TOOL_SAID"
     CANARY_AFTER=$((CANARY_BEFORE + 1))
     STEP_NOTE="canary went on from $CANARY_BEFORE to $CANARY_AFTER"
   fi

@@ -1,66 +1,21 @@
 package wire
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
-
 	"baton/tests/harness"
 )
-
-// issuer is who the server under test trusts.
-type issuer struct {
-	t   *testing.T
-	key ed25519.PrivateKey
-}
-
-func newIssuer(t *testing.T) issuer {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return issuer{t, key}
-}
-
-func (i issuer) env() harness.Env {
-	der, err := x509.MarshalPKIXPublicKey(i.key.Public())
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	return harness.Env{
-		"JWT_KEYS": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), "JWT_ISSUER": "https://id.example",
-		"JWT_AUDIENCE": "chat", "JWT_SESSION_CLAIM": "sid",
-	}
-}
-
-func (i issuer) token(session string, lives time.Duration) string {
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: i.key}, nil)
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	claims := map[string]any{"iss": "https://id.example", "aud": "chat", "exp": time.Now().Add(lives).Unix(), "sid": session}
-	text, err := jwt.Signed(signer).Claims(claims).Serialize()
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	return text
-}
 
 func bearer(token string) []string { return []string{"Authorization: Bearer " + token} }
 
 func TestAHandshakeNeedsATokenWhereOneIsAskedFor(t *testing.T) {
 	t.Parallel()
-	own := newIssuer(t)
-	s := harness.Start(t, own.env())
-	good, any, old := own.token(sessionA, time.Hour), own.token("*", time.Hour), own.token(sessionA, -time.Hour)
-	stranger := newIssuer(t).token(sessionA, time.Hour)
+	own := harness.NewIssuer(t)
+	s := harness.Start(t, own.Env())
+	good, any, old := own.Token(sessionA, time.Hour), own.Token("*", time.Hour), own.Token(sessionA, -time.Hour)
+	stranger := harness.NewIssuer(t).Token(sessionA, time.Hour)
 	for name, row := range map[string]struct {
 		harness.Handshake
 		status int
@@ -102,9 +57,9 @@ func TestAHandshakeNeedsATokenWhereOneIsAskedFor(t *testing.T) {
 // A page can't set Authorization: it offers the token beside baton.v1, which is what the server selects.
 func TestABrowserShowsItsTokenAsASubprotocol(t *testing.T) {
 	t.Parallel()
-	own := newIssuer(t)
-	s := harness.Start(t, own.env())
-	token := own.token(sessionA, time.Hour)
+	own := harness.NewIssuer(t)
+	s := harness.Start(t, own.Env())
+	token := own.Token(sessionA, time.Hour)
 	peer, answer, err := harness.Handshake{Sub: "baton.v1, baton.jwt." + token}.Open(s.Addr)
 	if err != nil || peer == nil {
 		t.Fatalf("%v %v", answer, err)
@@ -121,11 +76,11 @@ func TestABrowserShowsItsTokenAsASubprotocol(t *testing.T) {
 // A stranger's handshakes take no slot and claim no session: whoever has a token is not kept out by those without.
 func TestAStrangerTakesNoSlot(t *testing.T) {
 	t.Parallel()
-	own := newIssuer(t)
-	env := own.env()
+	own := harness.NewIssuer(t)
+	env := own.Env()
 	env["MAX_CONNECTIONS"] = "1"
 	s := harness.Start(t, env)
-	p := s.Dial(harness.Handshake{Session: sessionA, Header: bearer(own.token(sessionA, time.Hour))})
+	p := s.Dial(harness.Handshake{Session: sessionA, Header: bearer(own.Token(sessionA, time.Hour))})
 	if answer := s.Refused(harness.Handshake{Session: sessionA}); answer.ErrorCode(t) != "jwt_missing" {
 		t.Errorf("full, and a stranger learns it: %s", answer.Body)
 	}
@@ -135,30 +90,30 @@ func TestAStrangerTakesNoSlot(t *testing.T) {
 
 func TestJWTAndSignedIDsTogether(t *testing.T) {
 	t.Parallel()
-	own := newIssuer(t)
-	env := own.env()
+	own := harness.NewIssuer(t)
+	env := own.Env()
 	env["SESSION_KEYS"] = keyA
 	s := harness.Start(t, env)
-	first := s.Dial(harness.Handshake{Header: bearer(own.token(sessionA, time.Hour))})
+	first := s.Dial(harness.Handshake{Header: bearer(own.Token(sessionA, time.Hour))})
 	if !strings.HasPrefix(first.Session, sessionA+".") {
 		t.Fatalf("session %q", first.Session)
 	}
-	s.Dial(harness.Handshake{Session: first.Session, Header: bearer(own.token(sessionA, time.Hour))})
-	if answer := s.Refused(harness.Handshake{Session: first.Session, Header: bearer(own.token(sessionB, time.Hour))}); answer.Status != 403 {
+	s.Dial(harness.Handshake{Session: first.Session, Header: bearer(own.Token(sessionA, time.Hour))})
+	if answer := s.Refused(harness.Handshake{Session: first.Session, Header: bearer(own.Token(sessionB, time.Hour))}); answer.Status != 403 {
 		t.Errorf("%d %s", answer.Status, answer.Body)
 	}
-	if answer := s.Refused(harness.Handshake{Session: sessionA, Header: bearer(own.token(sessionA, time.Hour))}); answer.Status != 401 {
+	if answer := s.Refused(harness.Handshake{Session: sessionA, Header: bearer(own.Token(sessionA, time.Hour))}); answer.Status != 401 {
 		t.Errorf("an unsigned id: %d %s", answer.Status, answer.Body)
 	}
 }
 
 func TestSmokeAndSoakShowAToken(t *testing.T) {
 	t.Parallel()
-	own := newIssuer(t)
-	s := harness.Start(t, own.env())
+	own := harness.NewIssuer(t)
+	s := harness.Start(t, own.Env())
 	url := "ws://" + s.Addr + "/ws/chat/"
 	for _, args := range [][]string{{"smoke", "--url", url}, {"soak", "--url", url, "--clients", "5", "--duration", "300ms", "--quiet"}} {
-		p := run(t, map[string]string{"BATON_TOKEN": own.token("*", time.Hour)}, args...)
+		p := run(t, map[string]string{"BATON_TOKEN": own.Token("*", time.Hour)}, args...)
 		if code := p.Exit(t, waitFor); code != 0 {
 			t.Errorf("%s: exit code %d: %s%s", args[0], code, p.Stdout(), p.Stderr())
 		}
