@@ -25,6 +25,17 @@ func TestInACluster(t *testing.T) {
 	}{
 		{"promoted there and back under load", thereAndBack},
 		{"the report", theReport},
+		{"the new color does not start", brokenBuild("baton:ends-at-once", "CrashLoopBackOff")},
+		{"no such image", brokenBuild("baton:nowhere", "ErrImagePull")},
+		{"the new color never gets ready", brokenBuild("baton:never-ready", "did not become ready")},
+		{"the new color fails the smoke test", brokenBuild("baton:cannot-talk", "failed the smoke test")},
+		{"the new color breaks sessions", breaksSessions},
+		{"the new color dies during the bake", diesDuringTheBake},
+		{"Redis away for a second", redisAway},
+		{"killed at each step", killedAtEachStep},
+		{"killed behind the switch, then rolled back", rolledBack},
+		{"two promotes at once", twoAtOnce},
+		{"the front door is down", doorDown},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			stack := *s

@@ -28,6 +28,7 @@ type stack struct {
 	cluster *cluster
 	kubelet *kubelet
 	redis   *harness.Redis
+	door    *harness.Process // the real Traefik
 	dir     string
 	env     []string
 }
@@ -35,7 +36,12 @@ type stack struct {
 func startStack(t *testing.T, c *cluster) *stack {
 	t.Helper()
 	s := &stack{T: t, cluster: c, redis: harness.StartRedis(t), dir: t.TempDir()}
-	s.kubelet = startKubelet(t, s.cluster, map[string]string{"baton:local": harness.Binary(t)}, "node-a", "node-b")
+	s.kubelet = startKubelet(t, s.cluster, s.buildBroken(), "node-a", "node-b")
+	if _, err := exec.LookPath("traefik"); err != nil {
+		harness.Skip(s.T, "traefik is not installed")
+	}
+	s.cluster.kubectl("create", "--filename", s.write("class.yaml", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GatewayClass",
+"metadata":{"name":"traefik"},"spec":{"controllerName":"traefik.io/gateway-controller"}}`))
 	s.openDoor()
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "BATON_DRIVER=kubernetes",
@@ -70,12 +76,7 @@ patches:
 // openDoor runs Traefik as its Helm chart does, as far as Gateway API goes.
 func (s *stack) openDoor() {
 	s.Helper()
-	if _, err := exec.LookPath("traefik"); err != nil {
-		harness.Skip(s.T, "traefik is not installed")
-	}
-	s.cluster.kubectl("create", "--filename", s.write("class.yaml", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GatewayClass",
-"metadata":{"name":"traefik"},"spec":{"controllerName":"traefik.io/gateway-controller"}}`))
-	s.cluster.run("traefik", "--entryPoints.web.address="+strings.TrimPrefix(front, "http://"),
+	s.door = s.cluster.run("traefik", "--entryPoints.web.address="+strings.TrimPrefix(front, "http://"),
 		"--entryPoints.admin.address="+strings.TrimPrefix(admin, "http://"), "--providers.kubernetesGateway.endpoint="+s.cluster.api.base,
 		"--providers.kubernetesGateway.token="+adminToken, "--providers.kubernetesGateway.certAuthFilePath="+s.cluster.certificate(),
 		"--providers.providersThrottleDuration=50ms", "--global.checkNewVersion=false", "--global.sendAnonymousUsage=false")
