@@ -1,7 +1,7 @@
 package session
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -12,7 +12,7 @@ func gathered(t *testing.T, c *Committer, n int) []*entry {
 	var all []*entry
 	for i := range n {
 		e := &entry{done: make(chan error, 1), commit: Commit{
-			Owner: Owner{Session: fmt.Sprint(i), Token: "a"}, Count: 1, Live: true, Deadline: time.Now().Add(10 * time.Second),
+			Owner: Owner{Session: strconv.Itoa(i), Token: "a"}, Count: 1, Live: true, Deadline: time.Now().Add(10 * time.Second),
 		}}
 		if !c.Gather(e) {
 			t.Fatal("an open committer refused an entry")
