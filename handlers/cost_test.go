@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"testing"
 	"time"
+	"unsafe"
 
 	"baton/handlers/channel"
+	"baton/middleware/admission"
 	"baton/middleware/metrics"
 	"baton/middleware/session"
 )
@@ -165,5 +167,23 @@ func TestTheDirectoryForgetsWhoLeft(t *testing.T) {
 	d.exit(peers[2])
 	if len(d.sessions)+len(d.groups) != 0 {
 		t.Errorf("left behind: %v %v", d.sessions, d.groups)
+	}
+}
+
+// The allocator has a class for each: a word more and an idle connection costs the next one.
+func TestAnIdleConnectionFitsItsSizeClasses(t *testing.T) {
+	if strconv.IntSize < 64 {
+		t.Skip("sizes are those of 64 bits")
+	}
+	for name, size := range map[string]struct{ is, class uintptr }{
+		"conn":    {unsafe.Sizeof(conn{}), 256},
+		"visitor": {unsafe.Sizeof(visitor{}), 48},
+		"session": {unsafe.Sizeof(session.Session{}), 80},
+		"slot":    {unsafe.Sizeof(admission.Slot{}), 48},
+	} {
+		t.Logf("%s: %d bytes", name, size.is)
+		if size.is > size.class {
+			t.Errorf("%s takes %d bytes, its class has %d", name, size.is, size.class)
+		}
 	}
 }
