@@ -52,10 +52,11 @@ undo_switch() {
   conclude 1 rolled_back "${FAILURE:-an unexpected error}; switched back to $FROM, $TO was retired"
 }
 
-# switch_back: the old color is active again, seen through the front door. It
-# is not tried while the old color is worse off than the new one.
+# switch_back: the old color is active again, seen through the front door for a
+# while: a switch to the new one may still be on its way there, and so may
+# connections. It is not tried while the old color is worse off than the new one.
 switch_back() {
-  local deadline
+  local deadline since=""
   journal_write rollback || true
   if ! color_serves "$FROM" && color_serves "$TO"; then
     SWITCH_BACK_SAID="$FROM does not serve any more ($(color_not_ready_why "$FROM")), so $TO stays active and both were left as they are. Repair $FROM or run promote.sh again"
@@ -67,9 +68,14 @@ switch_back() {
   fi
   mirror_active "$FROM"
   deadline=$(($(now_ms) + FRONT_TIMEOUT_MS))
-  until front_serves "$FROM"; do
-    SWITCH_BACK_SAID="the dynamic file says $FROM again, but the front door at $(driver_front_url) does not follow ($(front_state)); both colors were left as they are. Restore the front door, then run promote.sh again"
-    (($(now_ms) < deadline)) || return 1
+  until [[ -n "$since" ]] && (($(now_ms) - since >= FRONT_SETTLE_MS)); do
+    if front_serves "$FROM"; then
+      since="${since:-$(now_ms)}"
+    else
+      since=""
+      SWITCH_BACK_SAID="the dynamic file says $FROM again, but the front door at $(driver_front_url) does not follow ($(front_state)); both colors were left as they are. Restore the front door, then run promote.sh again"
+      (($(now_ms) < deadline)) || return 1
+    fi
     sleep 0.05
   done
 }

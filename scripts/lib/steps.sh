@@ -7,6 +7,8 @@ READY_TIMEOUT="${BATON_READY_TIMEOUT:-30}"
 # How long the front door may take to follow the dynamic file, and when it is nudged.
 FRONT_TIMEOUT_MS="${BATON_FRONT_TIMEOUT_MS:-6000}"
 FRONT_NUDGE_MS=1500
+# How long the old color has to be seen alone after a switch back, before the new one may go.
+FRONT_SETTLE_MS=1000
 # Messages of the canary session before the switch.
 CANARY_MESSAGES=3
 # New connections that must all land on the new color.
