@@ -4,6 +4,10 @@ package kubernetes
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"baton/tests/harness"
@@ -23,6 +27,7 @@ func TestInACluster(t *testing.T) {
 		name string
 		run  func(m *machine)
 	}{
+		{"every manifest is taken", everyManifest},
 		{"promoted there and back under load", thereAndBack},
 		{"the report", theReport},
 		{"the new color does not start", brokenBuild("baton:ends-at-once", "CrashLoopBackOff")},
@@ -56,6 +61,28 @@ func (s *stack) settled() {
 	s.cluster.kubectl("scale", "deployment/baton-"+idle, "--replicas", "0", "--namespace", "baton")
 	harness.Eventually(s.T, waitLimit, "nothing of the idle color runs", func() bool { return len(s.kubelet.processes(idle)) == 0 })
 	s.cluster.kubectl("rollout", "status", "deployment/baton-"+other(idle), "--namespace", "baton", "--timeout=60s")
+}
+
+// everyManifest asks the API server, strictly, of what the other tests don't apply; nothing is kept.
+func everyManifest(m *machine) {
+	parts := map[string]string{}
+	for _, overlay := range []string{"blue", "green", "local", "argo-rollouts", "production"} {
+		parts[overlay] = filepath.Join(manifests, "overlays", overlay)
+	}
+	for _, component := range []string{"keda", "cert-manager"} {
+		dir := filepath.Join(m.dir, "with-"+component)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			m.Fatal(err)
+		}
+		m.write("with-"+component+"/kustomization.yaml", fmt.Sprintf("resources: [%s]\ncomponents: [%s]\n",
+			relative(m.T, dir, "overlays/production"), relative(m.T, dir, "components/"+component)))
+		parts[component] = dir
+	}
+	for name, dir := range parts {
+		taken := m.cluster.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts",
+			"--field-manager=check", "--kustomize", dir)
+		m.Logf("%s: %d objects", name, strings.Count(taken, "serverside-applied"))
+	}
 }
 
 func thereAndBack(m *machine) {
