@@ -54,7 +54,7 @@ func feed(data []byte, size, limit int) []Event {
 				e.Payload = nil // the last piece, however the reads cut it: see texts
 			}
 			events = append(events, e)
-			if e.Kind == Violation {
+			if e.Kind == Close || e.Kind == Violation { // nobody reads on
 				return events
 			}
 		}
@@ -130,7 +130,7 @@ func texts(data []byte, size int) []string {
 				text = append(text, e.Payload...)
 			case Message:
 				list, text = append(list, string(append(text, e.Payload...))), nil
-			case Violation:
+			case Close, Violation:
 				return list
 			}
 		}
@@ -179,6 +179,7 @@ func FuzzParser(f *testing.F) {
 	f.Add(join(masked(0x01, []byte("a")), masked(0x89, []byte("p")), masked(0x80, []byte("b"))), uint8(3))
 	f.Add(join(text("x"), masked(0x88, []byte{3, 0xE8})), uint8(2))
 	f.Add([]byte{0x81, 0xFE, 0, 200, 1, 2, 3, 4}, uint8(5))
+	f.Add(join(masked(0x88, nil), text("after the close")), uint8(45))
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
 		whole := feed(data, max(len(data), 1), testLimit)
 		assertEvents(t, feed(data, int(size)+1, testLimit), whole, int(size)+1)
