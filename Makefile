@@ -83,12 +83,9 @@ hostile: ## Clients that mean harm, alone and through the real Traefik; writes t
 failover: ## Lose masters under Sentinel and in a Cluster, ten times each, under load; nothing may be lost
 	@FAILOVER_ROUNDS=10 $(GOTEST) -p 1 -v -timeout 30m ./tests/failover/...
 
-CLUSTER := $(or $(BATON_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/baton)/kubernetes-$(shell sed -n 's/.*k8s.io\/kubernetes \(v[^ ]*\).*/\1/p' .ci/kubernetes/go.mod | head -n 1)
-
 .PHONY: cluster
 cluster: build ## Promotions against a real Kubernetes control plane, which is built first
-	@.ci/kubernetes/build $(CLUSTER)
-	@PATH=$(CLUSTER):$$PATH go test -tags cluster -v -timeout 20m -run InACluster ./tests/kubernetes
+	@programs=$$(.ci/kubernetes/build) && PATH="$$programs:$$PATH" $(GOTEST) -tags cluster -v -timeout 20m -run InACluster ./tests/kubernetes
 
 .PHONY: bench
 bench: ## Cost of a message and a connection beside other servers; writes docs/performance.md
