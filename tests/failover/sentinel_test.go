@@ -48,7 +48,7 @@ func TestSentinelLosesNothingThatAReplicaHas(t *testing.T) {
 	turn := 0
 	for round := range rounds() {
 		for _, l := range losses() {
-			master := group.Master()
+			master, elections := group.Master(), group.FailedElections()
 			l.lose(group, master)
 			s.killProcess(turn % 2) // all clients moved to it when it was the other one's turn
 			group.WaitFailover(master)
@@ -56,7 +56,7 @@ func TestSentinelLosesNothingThatAReplicaHas(t *testing.T) {
 			beat.waitAnswers(t, 50)
 			stall := beat.take()
 			stalls[l.name] = max(stalls[l.name], stall)
-			t.Logf("round %d: master %s, longest stall %v", round+1, l.name, stall)
+			t.Logf("round %d: master %s, longest stall %v, %d elections failed", round+1, l.name, stall, group.FailedElections()-elections)
 			l.back(group, master)
 			s.restartProcess(turn % 2)
 			turn++

@@ -28,6 +28,8 @@ type Sentinels struct {
 	Nodes []*Redis // each with its Link
 	Links []*Link  // before the nodes
 	Doors []*Link  // before the Sentinels
+
+	sentinels []*Process
 }
 
 // StartSentinels runs them and waits until all know one another. More arguments are passed on to each Redis.
@@ -79,8 +81,18 @@ sentinel failover-timeout %[5]s %[9]d
 		s.t.Fatal(err)
 	}
 	path, _ := exec.LookPath("redis-server")
-	Run(s.t, Command{Path: path, Args: []string{file, "--sentinel"}, Env: os.Environ(), Dir: dir})
+	s.sentinels = append(s.sentinels, Run(s.t, Command{Path: path, Args: []string{file, "--sentinel"}, Env: os.Environ(), Dir: dir}))
 	return link
+}
+
+// FailedElections is how often so far a Sentinel stood for leader of a fail-over and got no majority. The next election
+// is held after twice the failover-timeout.
+func (s *Sentinels) FailedElections() int {
+	n := 0
+	for _, sentinel := range s.sentinels {
+		n += strings.Count(sentinel.Stdout(), "-failover-abort-not-elected")
+	}
+	return n
 }
 
 // URL is their REDIS_URL.
