@@ -38,7 +38,7 @@ const (
 	mostCPU    = 1.5 // cores, the others' messages included
 	leastNice  = 19
 	// noise is a p99 below which the scheduler of two shared cores is measured, not the server.
-	noise = 25 * time.Millisecond
+	noise = 10 * time.Millisecond
 )
 
 // attack is one kind of hostile client.
