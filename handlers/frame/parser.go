@@ -105,7 +105,7 @@ func (p *Parser) Next(data []byte, limit int) (Event, []byte) {
 		n := min(uint64(len(data)), p.remaining)
 		chunk := data[:n]
 		data = data[n:]
-		p.maskPos = unmask(chunk, p.mask, p.maskPos)
+		p.maskPos, _ = unmask(chunk, p.mask, p.maskPos)
 		p.remaining -= n
 		event, found := p.payload(chunk)
 		if found {
@@ -130,8 +130,7 @@ func (p *Parser) shortText(data []byte, limit int) (text, rest []byte, ok bool) 
 	}
 	mask := binary.LittleEndian.Uint32(data[2:])
 	text = data[header:end]
-	unmask(text, mask, 0)
-	if !utf8.Valid(text) {
+	if _, ascii := unmask(text, mask, 0); !ascii && !utf8.Valid(text) {
 		unmask(text, mask, 0)
 		return nil, nil, false
 	}

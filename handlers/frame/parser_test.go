@@ -111,6 +111,17 @@ func TestEventsDoNotDependOnHowReadsCutTheBytes(t *testing.T) {
 	}
 }
 
+func TestAByteThatIsNoTextIsFoundWhereverItStands(t *testing.T) {
+	for length := 1; length <= 40; length++ {
+		for at := range length {
+			payload := bytes.Repeat([]byte("x"), length)
+			payload[at] = 0xff
+			want := []Event{{Kind: Violation, Code: CloseInvalidData}}
+			assertEvents(t, feed(masked(0x81, payload), 1000, testLimit), want, length)
+		}
+	}
+}
+
 // texts puts the pieces of messages together, as somebody does who asks for them.
 func texts(data []byte, size int) []string {
 	p := Parser{Parts: true}

@@ -7,23 +7,32 @@ import (
 )
 
 // unmask XORs b with the mask from its position pos on and returns the new
-// position, RFC 6455 section 5.3.
-func unmask(b []byte, mask uint32, pos uint8) uint8 {
-	end := uint8((int(pos) + len(b)) & 3)
+// position, RFC 6455 section 5.3, and whether all of b is ASCII now.
+func unmask(b []byte, mask uint32, pos uint8) (end uint8, ascii bool) {
+	end = uint8((int(pos) + len(b)) & 3)
 	mask = bits.RotateLeft32(mask, -8*int(pos)) // the byte whose turn it is comes first
 	wide := uint64(mask)<<32 | uint64(mask)
+	var all uint64 // the bits that any byte has
 	for ; len(b) >= 8; b = b[8:] {
-		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
+		eight := binary.LittleEndian.Uint64(b) ^ wide
+		binary.LittleEndian.PutUint64(b, eight)
+		all |= eight
 	}
 	if len(b) >= 4 {
-		binary.LittleEndian.PutUint32(b, binary.LittleEndian.Uint32(b)^mask)
+		four := binary.LittleEndian.Uint32(b) ^ mask
+		binary.LittleEndian.PutUint32(b, four)
+		all |= uint64(four)
 		b = b[4:]
 	}
 	for i := range b {
 		b[i] ^= byte(mask >> (8 * i))
+		all |= uint64(b[i])
 	}
-	return end
+	return end, all&notASCII == 0
 }
+
+// notASCII are the bits that no byte of ASCII has.
+const notASCII = 0x8080808080808080
 
 // utf8State validates text that comes in chunks: what a chunk's end cuts off is
 // kept, at most three bytes.
