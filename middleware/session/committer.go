@@ -36,10 +36,10 @@ type Observer interface {
 }
 
 // A group is sent by whoever gathered it, without a hand-over, when nothing else
-// is on its way and Redis has just answered a pipeline within promptly. It waits
+// is on its way and Redis has just answered a pipeline within promptTime. It waits
 // for impatience at most: then the committer's own goroutine goes on with it.
 const (
-	promptly   = time.Millisecond
+	promptTime = time.Millisecond
 	impatience = 50 * time.Millisecond
 )
 
@@ -144,7 +144,7 @@ func (c *Committer) takeDirect() []Entry {
 func (c *Committer) settled(b *batch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.prompt = b.empty() && b.took < promptly
+	c.prompt = b.empty() && b.took < promptTime
 	c.busy = false
 	if b == c.direct {
 		c.left = append(c.left, b.waiting...)

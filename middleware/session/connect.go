@@ -1,7 +1,9 @@
 package session
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"runtime"
 	"time"
 
@@ -17,6 +19,8 @@ const poolPerCPU = 16
 
 // dialTimeout bounds one attempt to connect to Redis.
 const dialTimeout = time.Second
+
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // Connect makes the client of what url names: one Redis, the master that
 // Sentinels name, or a Cluster. It does not wait for Redis; an error means the
@@ -42,6 +46,7 @@ func connectSingle(options *redis.Options, commitTimeout time.Duration) *redis.C
 	options.MaxRetries = -1
 	options.DialerRetries = 1
 	options.DialTimeout = min(dialTimeout, commitTimeout)
+	options.Dialer = promptly(redis.NewDialer(options))
 	options.ReadTimeout = attemptTimeout(commitTimeout)
 	options.WriteTimeout = options.ReadTimeout
 	options.ContextTimeoutEnabled = true

@@ -16,6 +16,7 @@ func connectSentinel(options *redis.FailoverOptions, commitTimeout time.Duration
 	options.MaxRetries = -1
 	options.DialerRetries = 1
 	options.DialTimeout = min(dialTimeout, commitTimeout)
+	options.Dialer = promptly(redis.NewDialer(&redis.Options{DialTimeout: options.DialTimeout, TLSConfig: options.TLSConfig}))
 	options.ReadTimeout = attemptTimeout(commitTimeout)
 	options.WriteTimeout = options.ReadTimeout
 	options.ContextTimeoutEnabled = true
