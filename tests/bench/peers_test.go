@@ -67,15 +67,17 @@ func servers(b *testing.B) []server {
 	b.Helper()
 	dir := b.TempDir()
 	plain, plainAbsent := compile(dir, "plain", ".")
+	bare, bareAbsent := compile(dir, "bare", ".")
 	nbio, nbioAbsent := compile(dir, "nbio", "peers")
 	centrifuge, centrifugeAbsent := compile(dir, "centrifuge", "peers")
-	if plainAbsent != "" {
-		b.Fatal(plainAbsent)
+	if absent := plainAbsent + bareAbsent; absent != "" {
+		b.Fatal(absent)
 	}
 	return []server{
 		{name: "baton", start: startBaton},
 		{name: "plain", start: peer(command{plain})},
 		{name: "no store", start: peer(command{plain}, "REDIS_URL=")},
+		{name: "bare", start: peer(command{bare})},
 		{
 			name: "django", slow: true, absent: needs(python, "-c", "import channels, django, redis.asyncio, uvicorn, uvloop, websockets"),
 			start: peer(command{

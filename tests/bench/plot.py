@@ -19,12 +19,13 @@ NAMES = {
     "baton": "**Baton**",
     "plain": "plain Fiber, a `SET` a message",
     "no store": "Fiber echo, no store",
+    "bare": "Baton's loops and frames, no store",
     "django": "Django Channels, uvicorn, uvloop",
     "node": "Node `ws` + node-redis, 2 workers",
     "nbio": "nbio echo, no store",
     "centrifuge": "centrifuge echo, no store",
 }
-STORELESS = {"no store", "nbio", "centrifuge"}
+STORELESS = {"no store", "bare", "nbio", "centrifuge"}
 OURS, THEIRS, NO_STORE = "#3274d9", "#8e8e8e", "#c8c8c8"
 
 

@@ -64,7 +64,8 @@ func save(b *testing.B, name string, r report) {
 	}
 }
 
-// machine is the processor and what runs on it.
+// machine is the processor and what runs on it. How TCP avoids congestion is said because it tells on a loopback too: BBR
+// paces, which costs a server a tenth at the highest rates.
 func machine() string {
 	model := "unknown processor"
 	info, _ := os.ReadFile("/proc/cpuinfo")
@@ -75,5 +76,9 @@ func machine() string {
 		}
 	}
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return strings.Join([]string{model, strconv.Itoa(runtime.NumCPU()) + " cores", "Linux " + strings.TrimSpace(string(kernel)), runtime.Version()}, ", ")
+	tcp, _ := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control")
+	return strings.Join([]string{
+		model, strconv.Itoa(runtime.NumCPU()) + " cores", "Linux " + strings.TrimSpace(string(kernel)),
+		"TCP " + strings.TrimSpace(string(tcp)), runtime.Version(),
+	}, ", ")
 }

@@ -1,0 +1,88 @@
+// Command bare is what Baton would be if it kept nothing: its loops and its frames, a count of each connection in memory,
+// and no store, session, fence, limit, log or metric. What it reaches is the most that storing can be made to cost nothing.
+package main
+
+import (
+	"bufio"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+
+	"baton/handlers/frame"
+	"baton/handlers/transport"
+)
+
+const (
+	maxMessage = 64 << 10                               // bytes
+	acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" // RFC 6455 section 1.3
+)
+
+func main() {
+	core, err := transport.New(func(int) {})
+	if err != nil {
+		log.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for {
+		nc, err := listener.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := serve(core, nc.(*net.TCPConn)); err != nil {
+			log.Print(err)
+		}
+	}
+}
+
+// serve answers the handshake, one client at a time: it is not what is measured.
+func serve(core transport.Core, nc *net.TCPConn) error {
+	request, err := http.ReadRequest(bufio.NewReader(nc))
+	if err != nil {
+		_ = nc.Close() // somebody who looked whether there is a server
+		return nil
+	}
+	digest := sha1.Sum([]byte(request.Header.Get("Sec-WebSocket-Key") + acceptGUID))
+	if _, err := fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+		base64.StdEncoding.EncodeToString(digest[:])); err != nil {
+		return err
+	}
+	return core.Attach(nc, nil, func(s transport.Socket) transport.Conn { return &conn{socket: s} })
+}
+
+// conn counts the messages of one peer.
+type conn struct {
+	socket transport.Socket
+	parser frame.Parser
+	count  int64
+	out    []byte
+}
+
+func (c *conn) Opened()            {}
+func (c *conn) Writable()          {}
+func (c *conn) Disconnected(error) { c.socket.Close() }
+
+// Readable answers what one read brought with one write.
+func (c *conn) Readable(b []byte) {
+	c.out = c.out[:0]
+	for {
+		var event frame.Event
+		if event, b = c.parser.Next(b, maxMessage); event.Kind != frame.Message {
+			break
+		}
+		c.count++
+		at := len(c.out)
+		c.out = append(frame.BeginText(c.out), `{"count":`...)
+		c.out = frame.EndText(append(strconv.AppendInt(c.out, c.count, 10), '}'), at)
+	}
+	if n, err := c.socket.Write(c.out); err != nil || n < len(c.out) {
+		c.socket.Close() // the benchmark's clients read all that they are sent
+	}
+}
