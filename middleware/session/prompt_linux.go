@@ -39,22 +39,22 @@ func promptly(dial dialer) dialer {
 			_ = nc.Close()
 			return nil, err
 		}
-		c := &promptConn{Conn: nc, raw: raw, waiting: waiting}
+		c := &promptConn{Conn: nc, raw: raw, waiting: waiting, made: time.Now()}
 		c.await = c.poll // once: it is called for each answer
 		return c, nil
 	}
 }
 
-// promptConn is a connection to Redis. Like the client's use of it, its calls of
-// Write and Read are one after the other.
+// promptConn is a connection to Redis. One goroutine reads; another may write
+// meanwhile, as to a subscription.
 type promptConn struct {
 	net.Conn
 	raw     syscall.RawConn
 	waiting *atomic.Bool // one of the dialer's connections waits in the kernel
 	await   func(fd uintptr)
-	asked   time.Time
-	small   bool // what was asked
-	prompt  bool // the last answer came soon
+	made    time.Time
+	asked   atomic.Int64 // when the last small request was sent, since made; 0: the last was not small
+	prompt  bool         // the last answer to a small request came soon
 	poller  [1]unix.PollFd
 }
 
@@ -62,17 +62,22 @@ type promptConn struct {
 func (c *promptConn) SyscallConn() (syscall.RawConn, error) { return c.raw, nil }
 
 func (c *promptConn) Write(b []byte) (int, error) {
-	c.asked, c.small = time.Now(), len(b) <= smallRequest
+	var asked time.Duration
+	if len(b) <= smallRequest {
+		asked = time.Since(c.made)
+	}
+	c.asked.Store(int64(asked))
 	return c.Conn.Write(b)
 }
 
 func (c *promptConn) Read(b []byte) (int, error) {
-	if c.prompt && c.small && c.waiting.CompareAndSwap(false, true) {
+	asked := c.asked.Load()
+	if c.prompt && asked > 0 && c.waiting.CompareAndSwap(false, true) {
 		_ = c.raw.Control(c.await) // Read tells of a closed connection
 		c.waiting.Store(false)
 	}
 	n, err := c.Conn.Read(b)
-	c.prompt = err == nil && time.Since(c.asked) < soon
+	c.prompt = err == nil && asked > 0 && time.Since(c.made)-time.Duration(asked) < soon
 	return n, err
 }
 

@@ -117,3 +117,24 @@ func TestOneConnectionAtATimeWaitsInTheKernel(t *testing.T) {
 		t.Errorf("%d waits in the kernel while another connection waits there, %v; want 1", polled, err)
 	}
 }
+
+// A subscription is read by one goroutine while others write to it.
+func TestAPromptConnectionIsWrittenToWhileItIsRead(t *testing.T) {
+	nc := answering(t, func(net.Conn) {})
+	const questions = 100
+	asked := make(chan error, 1)
+	go func() {
+		var err error
+		for range questions {
+			_, one := nc.Write([]byte("?"))
+			err = errors.Join(err, one)
+		}
+		asked <- err
+	}()
+	if _, err := io.ReadFull(nc, make([]byte, questions)); err != nil {
+		t.Error(err)
+	}
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+}

@@ -46,8 +46,7 @@ func main() {
 func serve(core transport.Core, nc *net.TCPConn) error {
 	request, err := http.ReadRequest(bufio.NewReader(nc))
 	if err != nil {
-		_ = nc.Close() // somebody who looked whether there is a server
-		return nil
+		return nc.Close() // somebody who looked whether there is a server
 	}
 	digest := sha1.Sum([]byte(request.Header.Get("Sec-WebSocket-Key") + acceptGUID))
 	if _, err := fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
