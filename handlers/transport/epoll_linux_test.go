@@ -6,12 +6,12 @@ import (
 )
 
 // idle is a connection that does nothing.
-type idle struct{ socket Socket }
+type idle struct{}
 
-func (*idle) Opened()            {}
-func (*idle) Readable([]byte)    {}
-func (*idle) Writable()          {}
-func (*idle) Disconnected(error) {}
+func (idle) Opened()            {}
+func (idle) Readable([]byte)    {}
+func (idle) Writable()          {}
+func (idle) Disconnected(error) {}
 
 // attach has the core serve n new sockets.
 func attach(t *testing.T, core *Epoll, n int) []Socket {
@@ -34,7 +34,7 @@ func attach(t *testing.T, core *Epoll, n int) []Socket {
 		}
 		if err := core.Attach(nc.(*net.TCPConn), nil, func(s Socket) Conn {
 			sockets = append(sockets, s)
-			return &idle{s}
+			return idle{}
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// answering is a connection made by promptly, to somebody who answers each byte as
-// told, after two answers that came soon: the next one is waited for in the kernel.
+// answering is a connection made by promptly, after an answer that came soon: the
+// next one is waited for in the kernel. The peer answers each "?", and then does as told.
 func answering(t *testing.T, then func(net.Conn)) net.Conn {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -116,9 +116,14 @@ func (p *Peer) shake(request []byte, within time.Duration) (Answer, error) {
 	return answer, err
 }
 
+// AcceptKey is what a server answers to a Sec-WebSocket-Key, RFC 6455 section 4.2.2.
+func AcceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + handshakeGUID))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
 func checkAccept(header http.Header) error {
-	sum := sha1.Sum([]byte(handshakeKey + handshakeGUID))
-	if got, want := header.Get("Sec-WebSocket-Accept"), base64.StdEncoding.EncodeToString(sum[:]); got != want {
+	if got, want := header.Get("Sec-WebSocket-Accept"), AcceptKey(handshakeKey); got != want {
 		return fmt.Errorf("Sec-WebSocket-Accept is %q, want %q", got, want)
 	}
 	if !strings.EqualFold(header.Get("Upgrade"), "websocket") || !strings.EqualFold(header.Get("Connection"), "upgrade") {

@@ -4,23 +4,19 @@ package main
 
 import (
 	"bufio"
-	"crypto/sha1"
-	"encoding/base64"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 
+	"baton/handlers"
 	"baton/handlers/frame"
 	"baton/handlers/transport"
+	"baton/tests/harness"
 )
 
-const (
-	maxMessage = 64 << 10                               // bytes
-	acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" // RFC 6455 section 1.3
-)
+const maxMessage = 64 << 10 // bytes
 
 func main() {
 	core, err := transport.New(func(int) {})
@@ -48,9 +44,8 @@ func serve(core transport.Core, nc *net.TCPConn) error {
 	if err != nil {
 		return nc.Close() // somebody who looked whether there is a server
 	}
-	digest := sha1.Sum([]byte(request.Header.Get("Sec-WebSocket-Key") + acceptGUID))
 	if _, err := fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-		base64.StdEncoding.EncodeToString(digest[:])); err != nil {
+		harness.AcceptKey(request.Header.Get("Sec-WebSocket-Key"))); err != nil {
 		return err
 	}
 	return core.Attach(nc, nil, func(s transport.Socket) transport.Conn { return &conn{socket: s} })
@@ -60,7 +55,7 @@ func serve(core transport.Core, nc *net.TCPConn) error {
 type conn struct {
 	socket transport.Socket
 	parser frame.Parser
-	count  int64
+	count  uint64
 	out    []byte
 }
 
@@ -78,8 +73,7 @@ func (c *conn) Readable(b []byte) {
 		}
 		c.count++
 		at := len(c.out)
-		c.out = append(frame.BeginText(c.out), `{"count":`...)
-		c.out = frame.EndText(append(strconv.AppendInt(c.out, c.count, 10), '}'), at)
+		c.out = frame.EndText(handlers.Counting{}.AppendReply(frame.BeginText(c.out), c.count), at)
 	}
 	if n, err := c.socket.Write(c.out); err != nil || n < len(c.out) {
 		c.socket.Close() // the benchmark's clients read all that they are sent
